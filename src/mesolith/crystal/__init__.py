@@ -1,0 +1,1 @@
+"""Lattices, symmetry, orientation, elasticity of crystals."""

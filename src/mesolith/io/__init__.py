@@ -1,0 +1,1 @@
+"""One file per format; a format is recognised by its content."""

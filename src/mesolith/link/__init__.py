@@ -1,0 +1,1 @@
+"""Where techniques and states meet."""

@@ -1,0 +1,1 @@
+"""Materials of the library, each with its reference."""

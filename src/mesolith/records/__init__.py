@@ -1,0 +1,1 @@
+"""What the package talks about: frozen records of read-only arrays, data only."""

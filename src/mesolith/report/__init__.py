@@ -1,0 +1,1 @@
+"""The report: one figure per file, one page, one viewer."""

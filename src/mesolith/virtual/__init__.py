@@ -1,0 +1,1 @@
+"""Virtual cells with known truth, and instruments that make their raw data."""
