@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.records.field import Record, quantity
@@ -38,6 +39,8 @@ class HalfCycles(Record):
 class Impedance(Record):
     """Impedance sweeps, one row a frequency; rows with f = 0 are dropped on reading."""
 
+    plot: ClassVar[tuple[str, str] | None] = ("imaginary", "real")
+
     sweep: IntArray = quantity("sweep", shape=("frequency",), dtype="int64")
     time: FloatArray = quantity("seconds since 1970 UTC", unit="s", shape=("frequency",))
     frequency: FloatArray = quantity("frequency", unit="Hz", shape=("frequency",))
@@ -52,6 +55,8 @@ class Cycling(Record):
     Plating means lithium onto the working electrode (above). NaN where a file has no value.
     Rows are in order of time; a file of spectra alone has no rows.
     """
+
+    plot: ClassVar[tuple[str, str] | None] = ("voltage", "time")
 
     time: FloatArray = quantity("seconds since 1970 UTC", unit="s", shape=("row",))
     current: FloatArray = quantity("current, plating positive", unit="A", shape=("row",))

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,8 +105,10 @@ class Record:
     """Base of all records: checked at birth, read-only afterwards.
 
     A field that is not declared by `quantity` holds another record, a tuple of records, a tuple
-    of `CommonMode`, or None.
+    of `CommonMode`, or None. ``plot`` names the signal and the axis of its default picture.
     """
+
+    plot: ClassVar[tuple[str, str] | None] = None
 
     def __post_init__(self) -> None:
         lengths: dict[str, int] = {}
@@ -123,6 +125,19 @@ class Record:
 
     def _check(self) -> None:
         """Override to check what the declaration cannot say."""
+
+    def standard_error(self, name: str) -> NDArray[np.float64] | None:
+        """Random standard error of a field, in the field's shape; None where it has none.
+
+        A record that keeps a covariance overrides this to take its diagonal.
+        """
+        error = quantities(type(self))[name].error
+        if error is None:
+            return None
+        values, sigma = getattr(self, name), getattr(self, error)
+        if values is None or sigma is None or np.shape(values) != np.shape(sigma):
+            return None
+        return np.asarray(sigma, dtype=np.float64)
 
     @property
     def lengths(self) -> dict[str, int]:

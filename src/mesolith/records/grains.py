@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from mesolith.axes import SIX_NAMES, FloatArray, IntArray
+from mesolith.axes import SIX_NAMES, FloatArray, IntArray, tensor_from_six
 from mesolith.errors import DuplicateError, InvalidValueError, OrientationError
 from mesolith.records.field import CommonMode, Record, nested, quantity
 
@@ -34,6 +35,8 @@ class GrainMap(Record):
     shifts all grains together stands in ``common_modes``. Strain and stress are None until a
     strain-free reference has been chosen.
     """
+
+    plot: ClassVar[tuple[str, str] | None] = ("stress_hydrostatic", "grain_id")
 
     grain_id: IntArray = quantity("grain", shape=("grain",), dtype="int64")
     position: FloatArray = quantity(
@@ -132,6 +135,26 @@ class GrainMap(Record):
             self.phases.name
         ):
             raise InvalidValueError("GrainMap.phase points to a phase that is not listed")
+
+    def standard_error(self, name: str) -> FloatArray | None:
+        """Random standard error of a field from the diagonal of its covariance.
+
+        Position, strain and stress in um, 1 and MPa, in the field's shape; the quaternion's
+        components to first order in the rotation vector; None for the lattice.
+        """
+        variance = np.diagonal(self.covariance, axis1=1, axis2=2)
+        if name == "position":
+            return np.sqrt(variance[:, :3])
+        if name == "strain" and self.strain is not None:
+            return tensor_from_six(np.sqrt(variance[:, 6:]))
+        if name == "stress" and self.stress_covariance is not None:
+            return tensor_from_six(np.sqrt(np.diagonal(self.stress_covariance, axis1=1, axis2=2)))
+        if name == "orientation":
+            w, x, y, z = self.orientation.T
+            turn = 0.5 * np.array([[-x, -y, -z], [w, z, -y], [-z, w, x], [y, -x, w]])
+            moved = np.einsum("ikn,nkl,iln->ni", turn, self.covariance[:, 3:6, 3:6], turn)
+            return np.sqrt(np.maximum(moved, 0.0))
+        return Record.standard_error(self, name)
 
     def __len__(self) -> int:
         return len(self.grain_id)
