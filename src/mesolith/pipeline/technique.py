@@ -98,6 +98,10 @@ class Technique:
         Dotted name of the record type that a state hands out.
     settings
         Dotted name of its settings dataclass (fields declared with `setting`).
+    options
+        Dotted name of a dataclass of further keys of a state's table beside ``files`` and
+        ``format`` (fields declared with `setting`), such as the order of day and month. None:
+        none. They arrive with "state.KEY".
     formats
         Dotted names of its readers: each an object of type `Format`.
     steps, figures, exports
@@ -115,6 +119,7 @@ class Technique:
     figures: tuple[Figure, ...] = ()
     exports: tuple[Export, ...] = ()
     commands: tuple[str, ...] = ()
+    options: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
