@@ -1,0 +1,1 @@
+"""Tests of Mesolith; the folders mirror src/mesolith."""
