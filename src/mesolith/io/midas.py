@@ -277,7 +277,7 @@ def _unreadable(
 def _without_nan(rows: _Rows, path: Path, allow_partial: bool, findings: list[Finding]) -> _Rows:
     table = rows.stack(_NEEDED)
     bad = ~np.isfinite(table)
-    rejected: NDArray[np.bool_] = bad.any(axis=1)
+    rejected = np.asarray(bad.any(axis=1))
     if not rejected.any():
         return rows
     first = int(np.argmax(rejected))
