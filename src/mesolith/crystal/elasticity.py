@@ -158,8 +158,7 @@ def von_mises_from_stress(stress: FloatArray) -> FloatArray:
 
 def principal_stresses(stress: FloatArray) -> FloatArray:
     """Principal values (..., 3), MPa, largest (most tensile) first."""
-    values: FloatArray = np.linalg.eigvalsh(stress)[..., ::-1]
-    return values
+    return np.asarray(np.linalg.eigvalsh(stress)[..., ::-1], dtype=np.float64)
 
 
 def cubic_stiffness(c11: float, c12: float, c44: float) -> FloatArray:
