@@ -1,0 +1,276 @@
+"""Voltage and current against time with the states marked, and the impedance beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mesolith.axes import FloatArray
+from mesolith.records.cell import Cell
+from mesolith.records.cycling import Cycling, Impedance
+from mesolith.records.drawing import Drawing
+from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, letter, new_figure
+from mesolith.units import from_internal
+
+_GAP = 0.02
+_POINTS = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One state's record on the common axis of running time (h)."""
+
+    name: str
+    cycling: Cycling
+    hours: FloatArray
+    start: float
+    end: float
+
+
+def draw(cell: Cell) -> Drawing | None:
+    """Polarisation profile of the whole cell; with spectra in any state, a Nyquist plot."""
+    runs = _running_time(cell)
+    spectra = [
+        (state.name, cycling.impedance)
+        for state, cycling in cell.having(Cycling)
+        if cycling.impedance is not None and len(cycling.impedance.frequency)
+    ]
+    if not runs and not spectra:
+        return None
+    with house_style():
+        figure = new_figure(84.0)
+        wide = 104.0 if spectra else 162.0
+        if runs:
+            upper = axes_mm(figure, 15, 36, wide, 41)
+            lower = axes_mm(figure, 15, 16, wide, 16)
+            marks = _marks(cell, runs)
+            _voltage(upper, runs, marks)
+            _current(lower, runs, marks)
+            letter(upper, "a", left_mm=14.0, up_mm=2.0)
+        if spectra:
+            _impedance_panels(figure, spectra, 134.0 if runs else 15.0, "bc" if runs else "ab")
+    return Drawing(
+        figure=figure,
+        caption=_caption(runs, spectra),
+        how=(
+            "The time between the cycler's files is cut to a narrow gap, so the axis counts the "
+            "time the cycler ran. Half cycles are cut by the cycler's step number; rest, "
+            "switch-over points, and points below 90 % of the set current are excluded before "
+            "mean and spread are taken. The standard error allows for correlated points."
+        ),
+        cite=(
+            "Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. S3b-c",
+        ),
+        table=_table(runs),
+    )
+
+
+def _running_time(cell: Cell) -> list[_Run]:
+    found = [(s.name, c) for s, c in cell.having(Cycling) if len(c.time) > 1]
+    total = sum(float(c.time[-1] - c.time[0]) for _, c in found) / 3600.0
+    runs, clock = [], 0.0
+    for name, cycling in found:
+        hours = clock + (cycling.time - cycling.time[0]) / 3600.0
+        runs.append(_Run(name, cycling, hours, clock, float(hours[-1])))
+        clock = float(hours[-1]) + _GAP * total
+    return runs
+
+
+def _thinned(hours: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest value of each of many short stretches: no spike is lost."""
+    stretch = int(np.ceil(len(hours) / (_POINTS / 2)))
+    if stretch <= 2:
+        return hours, values
+    blocks = range(0, len(hours), stretch)
+    keep = sorted(
+        {
+            index
+            for first in blocks
+            for part in (values[first : first + stretch],)
+            if np.any(np.isfinite(part))
+            for index in (first + int(np.nanargmin(part)), first + int(np.nanargmax(part)))
+        }
+    )
+    return hours[keep], values[keep]
+
+
+def _marks(cell: Cell, runs: list[_Run]) -> list[tuple[float, str]]:
+    """Where on the axis each state was measured: at the end of the record that led to it.
+
+    A state without a record stands with the one before it, or at the start.
+    """
+    ends = {run.name: run.end for run in runs}
+    marks: list[tuple[float, str]] = []
+    for state in cell.states:
+        place = ends.get(state.name, marks[-1][0] if marks else 0.0)
+        if marks and marks[-1][0] == place:
+            marks[-1] = (place, f"{marks[-1][1]}, {state.name}")
+        else:
+            marks.append((place, state.name))
+    return marks
+
+
+def _voltage(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    for run in runs:
+        hours, values = _thinned(run.hours, run.cycling.voltage * 1e3)
+        axes.plot(hours, values, color=BLUE, linewidth=0.8)
+        half = run.cycling.half_cycles
+        if half is None:
+            continue
+        for k in range(len(half.step)):
+            first = run.hours[min(int(half.first_row[k]), len(run.hours) - 1)]
+            ends = [first, first + half.duration[k] / 3600.0]
+            mean, spread = half.overpotential[k] * 1e3, half.overpotential_std[k] * 1e3
+            axes.fill_between(
+                ends, mean - spread, mean + spread, color=RED, alpha=0.20, linewidth=0
+            )
+            axes.plot(ends, [mean, mean], color=RED, linewidth=1.0)
+    axes.axhline(0.0, color=INK, linewidth=0.4, dashes=(4, 3), zorder=0)
+    axes.set_ylabel("voltage (mV)")
+    axes.tick_params(labelbottom=False)
+    axes.margins(x=0.015, y=0.08)
+    for place, name in marks:
+        axes.axvline(place, color=FAINT, linewidth=0.6, zorder=0)
+        first = place == marks[0][0] and place < 0.1 * marks[-1][0]
+        axes.annotate(
+            name,
+            (place, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-2 if first else 2, 6),
+            textcoords="offset points",
+            ha="left" if first else "right",
+            va="bottom",
+            fontsize=6.5,
+        )
+        axes.plot(
+            [place],
+            [1.02],
+            marker="v",
+            color=INK,
+            markersize=4,
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+            linestyle="none",
+        )
+    axes.figure.legend(
+        [
+            Line2D([], [], color=BLUE),
+            Line2D([], [], color=RED),
+            Patch(color=RED, alpha=0.20, linewidth=0),
+        ],
+        ["measured", "mean of the half cycle", "± one standard deviation"],
+        loc="lower left",
+        bbox_to_anchor=(0.07, 0.0),
+        ncols=3,
+    )
+
+
+def _current(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> None:
+    peak = max(float(np.nanmax(np.abs(run.cycling.current), initial=0.0)) for run in runs)
+    unit, factor = ("mA", 1e3) if peak >= 1e-3 else ("µA", 1e6)
+    for run in runs:
+        hours, values = _thinned(run.hours, run.cycling.current * factor)
+        axes.plot(hours, values, color=INK, linewidth=0.8)
+    for place, _ in marks:
+        axes.axvline(place, color=FAINT, linewidth=0.6, zorder=0)
+    axes.axhline(0.0, color=INK, linewidth=0.4, dashes=(4, 3), zorder=0)
+    axes.set_ylabel(f"current ({unit})")
+    axes.set_xlabel("time with the cycler running (h), plating positive")
+    axes.margins(x=0.015, y=0.15)
+
+
+def _impedance_panels(
+    figure: Any, spectra: list[tuple[str, Impedance]], left: float, letters: str
+) -> None:
+    """First and last spectrum together, and the smaller one enlarged where it is lost."""
+    ends = spectra if len(spectra) < 2 else [spectra[0], spectra[-1]]
+    styled = [(*entry, *look) for entry, look in zip(ends, ((BLUE, "o"), (RED, "s")), strict=False)]
+    extents = [_extent(_last_sweep(spectrum)[0]) for _, spectrum, _, _ in styled]
+    lost = len(styled) == 2 and min(extents) < 0.35 * max(extents)
+    upper = axes_mm(figure, left, 50 if lost else 36, 44, 27 if lost else 41)
+    _nyquist(upper, styled)
+    letter(upper, letters[0], left_mm=11.0, up_mm=2.0)
+    if lost:
+        lower = axes_mm(figure, left, 16, 44, 22)
+        _nyquist(lower, [styled[int(np.argmin(extents))]])
+        letter(lower, letters[1], left_mm=11.0, up_mm=0.0)
+        upper.set_xlabel("")
+
+
+def _last_sweep(spectrum: Impedance) -> tuple[FloatArray, FloatArray]:
+    last = spectrum.sweep == spectrum.sweep[-1]
+    return spectrum.real[last], -spectrum.imaginary[last]
+
+
+def _extent(values: FloatArray) -> float:
+    return float(np.nanmax(values) - np.nanmin(values))
+
+
+def _nyquist(axes: Any, styled: list[tuple[str, Impedance, str, str]]) -> None:
+    for name, spectrum, colour, marker in styled:
+        real, minus_imaginary = _last_sweep(spectrum)
+        axes.plot(
+            real,
+            minus_imaginary,
+            marker=marker,
+            color=colour,
+            markersize=1.8,
+            linewidth=0.6,
+            label=f"{name} (n = {len(real)})",
+        )
+    axes.set_xlabel("Re Z (Ω)")
+    axes.set_ylabel("−Im Z (Ω)")
+    axes.margins(0.06)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.04), borderaxespad=0.0)
+
+
+def _caption(runs: list[_Run], spectra: list[tuple[str, Impedance]]) -> str:
+    parts = []
+    if runs:
+        points = sum(len(run.hours) for run in runs)
+        halves = [h for run in runs if (h := run.cycling.half_cycles) is not None]
+        count = sum(len(half.step) for half in halves)
+        parts.append(
+            f"Voltage and current (n = {points:,} points) against time; triangles and grey lines "
+            "mark where a state was measured, after the record that led to it."
+        )
+        if count:
+            parts.append(
+                f"Red: mean voltage of each half cycle (n = {count}) with one standard deviation "
+                "of its points; the standard error of the mean is in the table."
+            )
+    if spectra:
+        ends = spectra[0][0] if len(spectra) == 1 else f"{spectra[0][0]} and {spectra[-1][0]}"
+        parts.append(
+            f"Impedance of {ends}, last sweep of each; the smaller one is enlarged where it "
+            "would be lost. The files give single readings, so no interval is drawn."
+        )
+    return " ".join(parts)
+
+
+def _table(runs: list[_Run]) -> dict[str, Any]:
+    halves = [(run.name, half) for run in runs if (half := run.cycling.half_cycles) is not None]
+    if not halves:
+        return {}
+    joined = {
+        name: np.concatenate([getattr(half, name) for _, half in halves])
+        for name in ("step", "duration", "current", "charge", "overpotential")
+    }
+    for name in ("overpotential_se", "overpotential_std"):
+        joined[name] = np.concatenate([getattr(half, name) for _, half in halves])
+    return {
+        "state": np.concatenate([np.full(len(half.step), name) for name, half in halves]),
+        "step": joined["step"],
+        "duration_h": from_internal(joined["duration"], "h"),
+        "current_ma": from_internal(joined["current"], "mA"),
+        "charge_mah": from_internal(joined["charge"], "mAh"),
+        "overpotential_mv": from_internal(joined["overpotential"], "mV"),
+        "overpotential_mv_se": from_internal(joined["overpotential_se"], "mV"),
+        "overpotential_mv_std": from_internal(joined["overpotential_std"], "mV"),
+    }

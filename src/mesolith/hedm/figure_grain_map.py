@@ -1,0 +1,218 @@
+"""Where the grains lie that carry stress: the first and the last state in three dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mesolith.axes import FloatArray
+from mesolith.records.cell import Cell
+from mesolith.records.drawing import Drawing
+from mesolith.records.grains import GrainMap
+from mesolith.records.style import (
+    FAINT,
+    INK,
+    MM_PER_INCH,
+    axes_mm,
+    diverging_map,
+    house_style,
+    letter,
+    new_figure,
+)
+
+# seen from the side and a little from above, in rad
+_AZIMUTH = np.deg2rad(-58.0)
+_ELEVATION = np.deg2rad(24.0)
+_PANEL_MM = 80.0
+_PANEL_HEIGHT_MM = 78.0
+
+
+def draw(cell: Cell) -> Drawing | None:
+    """Grain maps of the first and last state that hold stress, coloured by hydrostatic stress."""
+    maps = [
+        (state.name, grains)
+        for state, grains in cell.having(GrainMap)
+        if np.any(np.isfinite(_stress(grains)))
+    ]
+    if not maps:
+        return None
+    shown = maps if len(maps) < 2 else [maps[0], maps[-1]]
+    stresses = np.concatenate([_stress(grains) for _, grains in shown])
+    limit = float(np.nanpercentile(np.abs(stresses), 99.5)) or 1.0
+    diameter, bottom, top = _pellet(cell, [grains for _, grains in shown])
+    with house_style():
+        figure = new_figure(86.0)
+        scale = _scale(diameter, top - bottom)
+        for k, (name, grains) in enumerate(shown):
+            axes = axes_mm(figure, 1.0 + 82.0 * k, 1.0, _PANEL_MM, _PANEL_HEIGHT_MM)
+            _panel(axes, grains, limit, diameter, (bottom, top), scale)
+            axes.set_title(f"{name} (n = {len(grains):,})", loc="center", pad=-6)
+            letter(axes, "ab"[k], left_mm=0.0, up_mm=-3.5)
+        _colour_bar(figure, limit)
+    names = " and ".join(name for name, _ in shown)
+    return Drawing(
+        figure=figure,
+        caption=(
+            f"Grains of {names} at their centres of mass, coloured by hydrostatic stress, "
+            "tension positive. Area as the grain's own; grains are the more transparent the "
+            "nearer they are to zero stress, because opaque ones would hide what is inside. "
+            f"The outline is the pellet, the axis z points to the working electrode. The scale "
+            f"ends at the 99.5 % point of both states ({limit:.0f} MPa); one grain is known to "
+            f"±{_typical_error(shown):.0f} MPa (68 %, random part)."
+        ),
+        how=(
+            "Orthographic view along azimuth -58 and elevation 24 degrees on sample axes, far "
+            "grains drawn first. Positions are as each state was measured; the common motion "
+            "between states is not removed. The 3-D view of this report turns them."
+        ),
+        cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 1d",),
+        table=_table(shown),
+    )
+
+
+def _stress(grains: GrainMap) -> FloatArray:
+    stress = grains.stress_hydrostatic
+    return np.full(len(grains), np.nan) if stress is None else stress
+
+
+def _typical_error(shown: list[tuple[str, GrainMap]]) -> float:
+    errors = [g.stress_hydrostatic_se for _, g in shown if g.stress_hydrostatic_se is not None]
+    return float(np.nanmedian(np.concatenate(errors))) if errors else float("nan")
+
+
+def _pellet(cell: Cell, maps: list[GrainMap]) -> tuple[float, float, float]:
+    """Diameter, bottom and top of the outline (um): from cell.toml, else around the grains."""
+    position = np.concatenate([grains.position for grains in maps])
+    low, high = position.min(axis=0), position.max(axis=0)
+    reach = float(np.linalg.norm(position[:, :2] - (low + high)[:2] / 2.0, axis=1).max())
+    diameter = cell.conditions.get("cell.diameter_um") or 2.0 * reach
+    middle, height = float(low[2] + high[2]) / 2.0, float(high[2] - low[2])
+    height = cell.conditions.get("cell.thickness_um") or height
+    return float(diameter) or 1.0, middle - height / 2.0, middle + height / 2.0
+
+
+def _project(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Horizontal and vertical coordinate on the page, and nearness to the eye."""
+    ca, sa = np.cos(_AZIMUTH), np.sin(_AZIMUTH)
+    ce, se = np.cos(_ELEVATION), np.sin(_ELEVATION)
+    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    forward = ca * x + sa * y
+    return -sa * x + ca * y, ce * z - se * forward, ce * forward + se * z
+
+
+def _scale(diameter: float, height: float) -> float:
+    """Page points for one um such that the pellet fills a panel."""
+    tall = height * np.cos(_ELEVATION) + diameter * np.sin(_ELEVATION)
+    room = min(_PANEL_MM / (1.12 * diameter), 66.0 / (1.06 * tall))
+    return float(room * 72.0 / MM_PER_INCH)
+
+
+def _panel(
+    axes: Any,
+    grains: GrainMap,
+    limit: float,
+    diameter: float,
+    ends: tuple[float, float],
+    scale: float,
+) -> None:
+    horizontal, vertical, near = _project(grains.position)
+    stress = np.nan_to_num(_stress(grains))
+    share = np.clip(np.abs(stress) / limit, 0.0, 1.0)
+    colours = diverging_map()(0.5 + 0.5 * np.clip(stress / limit, -1.0, 1.0))
+    # many quiet grains overlap: each is the fainter, so that the haze stays the same
+    quiet = 0.10 * min(1.0, (3000.0 / len(grains)) ** 0.5)
+    colours[:, 3] = quiet + (0.95 - quiet) * share**1.2
+    points = np.maximum(2.0 * grains.radius * scale, 1.2) ** 2
+    order = np.argsort(near, kind="stable")
+    _outline(axes, diameter, ends, behind=True)
+    axes.scatter(
+        horizontal[order],
+        vertical[order],
+        s=points[order],
+        c=colours[order],
+        linewidths=0,
+        rasterized=True,
+    )
+    _outline(axes, diameter, ends, behind=False)
+    width, height = (side * 72.0 / MM_PER_INCH / scale for side in (_PANEL_MM, _PANEL_HEIGHT_MM))
+    middle = float(_project(np.array([0.0, 0.0, sum(ends) / 2.0]))[1])
+    axes.set_xlim(-width / 2, width / 2)
+    axes.set_ylim(middle - height * 0.53, middle + height * 0.47)
+    axes.set_axis_off()
+    _triad(axes, diameter, ends)
+
+
+def _outline(axes: Any, diameter: float, ends: tuple[float, float], *, behind: bool) -> None:
+    angle = np.linspace(0.0, 2.0 * np.pi, 181)
+    for z in ends:
+        ring = np.column_stack(
+            [diameter / 2 * np.cos(angle), diameter / 2 * np.sin(angle), np.full(181, z)]
+        )
+        x, y, near = _project(ring)
+        hidden = (near < _project(np.array([0.0, 0.0, z]))[2]) & (z == ends[0])
+        mask = hidden if behind else ~hidden
+        axes.plot(
+            np.where(mask, x, np.nan),
+            np.where(mask, y, np.nan),
+            color=FAINT if behind else INK,
+            linewidth=0.6,
+            linestyle="-",
+        )
+    if not behind:
+        for side in (-1.0, 1.0):
+            edge = np.array([-np.sin(_AZIMUTH), np.cos(_AZIMUTH), 0.0]) * side * diameter / 2
+            x, y, _ = _project(np.array([[edge[0], edge[1], z] for z in ends]))
+            axes.plot(x, y, color=INK, linewidth=0.6)
+
+
+def _triad(axes: Any, diameter: float, ends: tuple[float, float]) -> None:
+    """Three short axes with a length beside the pellet's foot."""
+    length = _round_length(diameter / 6.0)
+    foot = np.array([0.0, 0.0, ends[0]])
+    x0, y0, _ = _project(foot)
+    left, bottom = float(x0) - 0.50 * diameter, float(y0) - 0.27 * diameter
+    for name, axis in (("x", [1, 0, 0]), ("y", [0, 1, 0]), ("z", [0, 0, 1])):
+        dx, dy, _ = _project(length * np.array(axis, dtype=float))
+        axes.annotate(
+            "",
+            (left + dx, bottom + dy),
+            (left, bottom),
+            arrowprops={"arrowstyle": "-|>", "linewidth": 0.7, "color": INK, "mutation_scale": 5},
+        )
+        axes.text(left + 1.35 * dx, bottom + 1.25 * dy, name, ha="center", va="center")
+    axes.text(left - 0.01 * diameter, bottom - 0.115 * diameter, f"{length:g} µm each", ha="left")
+
+
+def _round_length(value: float) -> float:
+    """Largest of 1, 2, 5 times a power of ten not above ``value``."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= value * 1.0001))
+
+
+def _colour_bar(figure: Any, limit: float) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    axes = axes_mm(figure, 165.0, 15.0, 2.6, 48.0)
+    mappable = ScalarMappable(Normalize(-limit, limit), diverging_map())
+    bar = figure.colorbar(mappable, cax=axes, extend="both", extendfrac=0.04)
+    bar.outline.set_linewidth(0.4)
+    bar.ax.tick_params(width=0.5, size=2)
+    bar.ax.set_title("hydrostatic\nstress (MPa)", fontsize=7, pad=21)
+    for place, word, align in ((1.06, "tension", "bottom"), (-0.06, "compression", "top")):
+        bar.ax.text(0.5, place, word, transform=bar.ax.transAxes, ha="center", va=align, fontsize=6)
+
+
+def _table(shown: list[tuple[str, GrainMap]]) -> dict[str, Any]:
+    maps = [grains for _, grains in shown]
+    position = np.concatenate([grains.position for grains in maps])
+    return {
+        "state": np.concatenate([np.full(len(g), name) for name, g in shown]),
+        "grain_id": np.concatenate([g.grain_id for g in maps]),
+        "x_um": position[:, 0],
+        "y_um": position[:, 1],
+        "z_um": position[:, 2],
+        "radius_um": np.concatenate([g.radius for g in maps]),
+        "stress_hydrostatic_mpa": np.concatenate([_stress(g) for g in maps]),
+    }
