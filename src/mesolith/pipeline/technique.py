@@ -66,12 +66,14 @@ class Figure:
 
     ``draw`` is the dotted name of ``draw(cell: Cell) -> Drawing | None`` (None where the cell
     lacks what it needs); ``number`` is what the papers call it ("Dixit 2022, Fig. 2").
+    ``version`` is raised when the same cell gives another picture.
     """
 
     name: str
     title: str
     number: str
     draw: str
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
