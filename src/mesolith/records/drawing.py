@@ -17,7 +17,8 @@ class Drawing:
     what is seen, with the number of grains or points and the interval; ``how`` how it was
     computed, in two or three sentences; ``cite`` lists DOIs or references. ``table`` holds the
     plotted numbers by column name (with unit suffix), written as CSV beside the figure; the
-    columns have equal length.
+    columns have equal length. ``plot`` names the columns (signal, axis, error) of the curve that
+    cell.nxs shows for this figure; the first figure that has one is the file's default plot.
     """
 
     figure: Any
@@ -25,3 +26,4 @@ class Drawing:
     how: str
     cite: tuple[str, ...]
     table: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    plot: tuple[str, str, str] | None = None

@@ -1,0 +1,82 @@
+"""Files for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesolith.errors import InputError
+from mesolith.io.vtkhdf import PointStep, write_point_series
+from mesolith.records.cell import Cell
+from mesolith.records.grains import GrainMap
+from mesolith.records.tracking import Tracking
+
+
+def write_paraview(cell: Cell, path: Path) -> None:
+    """Grains of all states as one VTKHDF time series; the time is the number of the state.
+
+    Points are centres of mass (um). Point data: grain_id, life (the same number in every state
+    for a tracked grain), radius_um, completeness, phase, orientation (w, x, y, z) and, where
+    known, strain and stress (11 22 33 23 13 12), hydrostatic and von Mises stress with errors.
+    Raises ``InputError`` where no state holds grains.
+    """
+    maps = [(state.index, grains) for state, grains in cell.having(GrainMap)]
+    if not maps:
+        raise InputError(
+            f"cell {cell.name!r} has no grain map to export",
+            remedy="Give a state its grain files and run the cell.",
+        )
+    lives = life_numbers(cell)
+    stressed = all(grains.stress is not None for _, grains in maps)
+    steps = [
+        PointStep(float(index), grains.position, _data(grains, lives[index], stressed))
+        for index, grains in maps
+    ]
+    write_point_series(path, steps)
+
+
+def life_numbers(cell: Cell) -> dict[int, NDArray[np.int64]]:
+    """Number of each grain that it keeps through all states in which it is tracked.
+
+    By index of the state, one number a row; grains that appear later get new numbers.
+    """
+    lives: dict[int, NDArray[np.int64]] = {}
+    fresh = 0
+    previous: int | None = None
+    for state, grains in cell.having(GrainMap):
+        own = np.full(len(grains), -1, dtype=np.int64)
+        tracking = None if previous is None else cell.pair(previous, Tracking)
+        if tracking is not None and previous is not None:
+            own[tracking.after] = lives[previous][tracking.before]
+        new = np.flatnonzero(own < 0)
+        own[new] = fresh + np.arange(len(new))
+        fresh += len(new)
+        lives[state.index] = own
+        previous = state.index
+    return lives
+
+
+def _data(grains: GrainMap, life: NDArray[np.int64], stressed: bool) -> dict[str, NDArray[Any]]:
+    data: dict[str, NDArray[Any]] = {
+        "grain_id": grains.grain_id,
+        "life": life,
+        "radius_um": grains.radius,
+        "completeness": grains.completeness,
+        "phase": grains.phase,
+        "orientation": grains.orientation,
+    }
+    if stressed:
+        for name in ("strain", "stress"):
+            tensor = getattr(grains, name)
+            if tensor is not None:
+                unit = "_mpa" if name == "stress" else ""
+                data[f"{name}{unit}"] = tensor[:, [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        for name in ("stress_hydrostatic", "stress_von_mises"):
+            for suffix in ("", "_se"):
+                values = getattr(grains, f"{name}{suffix}")
+                if values is not None:
+                    data[f"{name}_mpa{suffix}"] = values
+    return data
