@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 
 import pytest
+
 from tests.architecture.house import (
     ROOT,
     SOURCE,
@@ -25,7 +26,7 @@ from tests.architecture.house import (
 
 RULES = import_table(TABLE.read_text(encoding="utf-8"))
 TECHNIQUES = ("hedm", "echem")
-WALKERS = ("experiment", "cell_toml", "workflow", "cli")
+WALKERS = ("experiment", "workflow", "cli")
 
 
 def test_every_part_has_a_row_and_every_row_a_part() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import mesolith
+from mesolith import errors
 from tests.architecture.house import ROOT, SOURCE
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,6 +104,15 @@ def test_decisions_have_their_four_parts() -> None:
     for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
         headings = re.findall(r"(?m)^## (.+)$", page.read_text(encoding="utf-8"))
         assert headings == ["Context", "Options", "Decision", "Consequence"], page.name
+
+
+def test_exit_codes_on_the_page_are_those_of_the_errors() -> None:
+    page = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    told = {int(code) for code in re.findall(r"(?m)^\| (\d+) \|", page)}
+    kinds = [errors.MesolithError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert told == {0, *(kind.exit_code for kind in kinds if kind.__module__ == errors.__name__)}
 
 
 def test_the_installed_package_holds_all_its_files() -> None:

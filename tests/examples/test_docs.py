@@ -1,0 +1,124 @@
+"""The pages of docs/ do what they say.
+
+A fenced block marked ``python run`` or ``console run`` is run, all blocks of a page in order in
+one folder and one namespace. What a block marked ``output`` right behind it shows must appear;
+"..." stands for anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.house import ROOT
+
+FENCE = re.compile(r"(?ms)^```(python run|console run|output)\n(.*?)^```$")
+CHECKER = doctest.OutputChecker()
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block that runs, and what it must show (None where the page shows nothing)."""
+
+    kind: str
+    source: str
+    shown: str | None
+
+
+def blocks_of(text: str) -> list[Block]:
+    blocks: list[Block] = []
+    for kind, body in FENCE.findall(text):
+        if kind == "output":
+            last = blocks.pop()
+            assert last.shown is None, "two outputs behind one block"
+            blocks.append(Block(last.kind, last.source, body))
+        else:
+            blocks.append(Block(kind, body, None))
+    return blocks
+
+
+PAGES = [
+    page
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if blocks_of(page.read_text(encoding="utf-8"))
+]
+
+
+def run_python(source: str, folder: Path, names: dict[str, object]) -> str:
+    printed = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+        exec(compile(source, "example", "exec"), names)
+    return printed.getvalue()
+
+
+def run_console(source: str, folder: Path) -> str:
+    printed = ""
+    for line in source.splitlines():
+        if not line.startswith("$ "):
+            continue
+        words = shlex.split(line[2:])
+        if words[0] == "cd":
+            # Holds for the rest of the block, as in a shell.
+            folder = folder / words[1]
+            continue
+        if words[0] == "mesolith":
+            words[:1] = [sys.executable, "-m", "mesolith.cli.main"]
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        printed += done.stdout
+    return printed
+
+
+def check_page(text: str, folder: Path) -> int:
+    """Run all blocks of a page; number of blocks whose shown output holds a digit."""
+    names: dict[str, object] = {"__name__": "example"}
+    checked = 0
+    for block in blocks_of(text):
+        if block.kind == "python run":
+            printed = run_python(block.source, folder, names)
+        else:
+            printed = run_console(block.source, folder)
+        if block.shown is not None:
+            agrees = CHECKER.check_output(block.shown, printed, FLAGS)
+            assert agrees, f"{block.source}\nshould print\n{block.shown}\nand prints\n{printed}"
+            checked += bool(re.search(r"\d", block.shown))
+    return checked
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
+    assert check_page(page.read_text(encoding="utf-8"), tmp_path) > 0
+
+
+def test_a_wrong_number_on_a_page_is_seen(tmp_path: Path) -> None:
+    page = "```python run\nprint(1 + 1)\n```\n\n```output\n{}\n```\n"
+    assert check_page(page.format(2), tmp_path) == 1
+    with pytest.raises(AssertionError, match="should print"):
+        check_page(page.format(3), tmp_path)
+
+
+def test_blocks_share_names_and_the_folder(tmp_path: Path) -> None:
+    page = (
+        "```python run\nfrom pathlib import Path\nPath('x').write_text('7')\nn = 3\n```\n"
+        "```python run\nprint(n + int(Path('x').read_text()))\n```\n```output\n10\n```\n"
+    )
+    assert check_page(page, tmp_path) == 1
