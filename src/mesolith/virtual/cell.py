@@ -41,7 +41,8 @@ class GrainTruth:
     """What is true of each grain in one state, body axes (no rigid motion yet).
 
     ``grain`` are the numbers of the grains (0, 1, ...); ``position`` the centre (of the
-    whole grain) and ``volume`` that of its solid, pores left out; ``orientation`` matrices map crystal to sample;
+    whole grain) and ``volume`` that of its solid, pores left out; ``orientation`` matrices map
+    crystal to sample;
     ``phase`` is 0 for the majority, 1 for the minority polymorph; ``stress`` (MPa) and
     ``strain`` (elastic) are means over the solid of the grain.
     """
