@@ -45,11 +45,9 @@ def loaded_by(statement: str, folder: Path) -> set[str]:
 
 def command(*words: str) -> str:
     return (
-        "import sys\n"
         "from mesolith.cli.main import main\n"
-        f"sys.argv = ['mesolith', *{list(words)!r}]\n"
         "try:\n"
-        "    main()\n"
+        f"    main({list(words)!r})\n"
         "except SystemExit:\n"
         "    pass"
     )

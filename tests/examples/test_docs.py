@@ -10,17 +10,15 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
-import os
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.house import ROOT
+from tests.examples.command import started
 
 FENCE = re.compile(r"(?ms)^```(python run|console run|output)\n(.*?)^```$")
 CHECKER = doctest.OutputChecker()
@@ -72,17 +70,7 @@ def run_console(source: str, folder: Path) -> str:
             # Holds for the rest of the block, as in a shell.
             folder = folder / words[1]
             continue
-        if words[0] == "mesolith":
-            words[:1] = [sys.executable, "-m", "mesolith.cli.main"]
-        done = subprocess.run(
-            words,
-            cwd=folder,
-            env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        done = started(words, folder)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         printed += done.stdout
     return printed

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import pytest
 
+from tests.examples.command import started
+
+Command = Callable[..., str]
 PACKAGE = Path(__file__).parent / "thermometer"
 MEANS_DEGC = {"first": 25.5, "second": 30.25}
 
@@ -78,33 +79,25 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mesolith(site: Path, project: Path):
+def mesolith(site: Path, project: Path) -> Command:
     """``mesolith("check")``: the command in a process that has the package on its path."""
 
     def run(*words: str, code: int = 0, folder: Path = project) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "mesolith.cli.main", *words],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200", "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        done = started(["mesolith", *words], folder, PYTHONPATH=str(site))
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + done.stderr
 
     return run
 
 
 @pytest.fixture(scope="module")
-def analysed(mesolith, project: Path) -> Path:
+def analysed(mesolith: Command, project: Path) -> Path:
     (project / "cell.toml").write_text(CELL, encoding="utf-8")
     mesolith("run", "--workers", "1")
     return project / "result"
 
 
-def test_new_recognises_its_files(mesolith, tmp_path: Path, project: Path) -> None:
+def test_new_recognises_its_files(mesolith: Command, tmp_path: Path, project: Path) -> None:
     mesolith("new", str(tmp_path / "fresh"), "--from", str(project / "raw"))
     written = tomllib.loads((tmp_path / "fresh" / "cell.toml").read_text(encoding="utf-8"))
     tables = [state["temperature"] for state in written["state"]]
@@ -112,7 +105,7 @@ def test_new_recognises_its_files(mesolith, tmp_path: Path, project: Path) -> No
     assert {table["format"] for table in tables} == {"thermometer-log"}
 
 
-def test_check_knows_its_settings(mesolith, analysed: Path, tmp_path: Path) -> None:
+def test_check_knows_its_settings(mesolith: Command, analysed: Path, tmp_path: Path) -> None:
     mesolith("check")
     lines = CELL.replace("offset_k = 0.5", "offset_kk = 0.5").splitlines()
     (tmp_path / "cell.toml").write_text("\n".join(lines), encoding="utf-8")
@@ -122,7 +115,7 @@ def test_check_knows_its_settings(mesolith, analysed: Path, tmp_path: Path) -> N
     assert "offset_k" in said.replace("offset_kk", "")
 
 
-def test_explain_shows_unit_range_and_default(mesolith) -> None:
+def test_explain_shows_unit_range_and_default(mesolith: Command) -> None:
     said = mesolith("explain", "thermometer.offset_k")
     assert "shows too much" in said
     assert "-20" in said
@@ -151,24 +144,24 @@ def test_the_figure_stands_in_the_report(analysed: Path) -> None:
     assert rows == pytest.approx(MEANS_DEGC)
 
 
-def test_status_lists_its_step(mesolith, analysed: Path) -> None:
+def test_status_lists_its_step(mesolith: Command, analysed: Path) -> None:
     assert "thermometer.read" in mesolith("status")
 
 
-def test_report_can_be_written_again(mesolith, analysed: Path) -> None:
+def test_report_can_be_written_again(mesolith: Command, analysed: Path) -> None:
     (analysed / "report.html").unlink()
     mesolith("report")
     assert "Temperature of each state" in (analysed / "report.html").read_text(encoding="utf-8")
 
 
-def test_export_writes_its_file(mesolith, analysed: Path, tmp_path: Path) -> None:
+def test_export_writes_its_file(mesolith: Command, analysed: Path, tmp_path: Path) -> None:
     mesolith("export", "temperatures", "--to", str(tmp_path))
     with (tmp_path / "temperatures.csv").open(encoding="utf-8") as file:
         rows = {row["state"]: float(row["temperature_degc"]) for row in csv.DictReader(file)}
     assert rows == pytest.approx(MEANS_DEGC)
 
 
-def test_a_setting_changes_only_what_hangs_on_it(mesolith, analysed: Path) -> None:
+def test_a_setting_changes_only_what_hangs_on_it(mesolith: Command, analysed: Path) -> None:
     said = mesolith("run", "--dry-run")
     assert "thermometer.read" not in said or "nothing" in said.lower()
     cell = analysed.parent / "cell.toml"
@@ -180,11 +173,11 @@ def test_a_setting_changes_only_what_hangs_on_it(mesolith, analysed: Path) -> No
     cell.write_text(CELL, encoding="utf-8")
 
 
-def test_a_cut_log_is_named(mesolith, analysed: Path, tmp_path: Path) -> None:
+def test_a_cut_log_is_named(mesolith: Command, analysed: Path, tmp_path: Path) -> None:
     shutil.copytree(analysed.parent / "raw", tmp_path / "raw")
     (tmp_path / "cell.toml").write_text(CELL, encoding="utf-8")
     log = tmp_path / "raw" / "second.log"
-    log.write_text("\n".join(log.read_text(encoding="utf-8").splitlines()[:2]) + "\n")
-    done = subprocess.run(["true"], check=True)
-    assert done.returncode == 0
-    mesolith("run", "--workers", "1", code=3, folder=tmp_path)
+    log.write_text("\n".join(log.read_text(encoding="utf-8").splitlines()[:3]) + "\n")
+    said = mesolith("run", "--workers", "1", code=3, folder=tmp_path)
+    assert "second.log: 1 readings, at least 2 are needed" in said
+    assert "Copy the log again." in said
