@@ -1,0 +1,111 @@
+"""Read everything again: raw files against what was analysed, results against their manifests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mesolith.errors import InputError
+from mesolith.pipeline.graph import Graph, PartSpec
+from mesolith.pipeline.store import Store, Stored
+
+Verdict = Literal["ok", "changed", "damaged", "missing", "not computed"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file, or one result that is not there.
+
+    ``kind`` is "raw" or "result"; ``about`` the raw file's state or the part's title; ``detail``
+    says in words what is wrong, empty where nothing is.
+    """
+
+    kind: Literal["raw", "result"]
+    about: str
+    path: Path
+    verdict: Verdict
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Reports of all files, raw ones first."""
+
+    files: tuple[FileReport, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Nothing is changed, damaged or missing; what was never computed does not count."""
+        return all(file.verdict in ("ok", "not computed") for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where a result comes from: its own facts and those of all results behind it."""
+
+    part: PartSpec
+    stored: Stored
+    inputs: tuple[Trace, ...]
+
+
+def verify(graph: Graph, store: Store) -> Verification:
+    """Hash every raw file and every result of a graph again, whatever is remembered of them.
+
+    Results in the store that the graph does not reach are verified too, under their step and
+    label.
+    """
+    reports = [_raw(store, label, path, known) for label, path, known in _raw_files(graph)]
+    for part in graph:
+        reports += _result(store, part.key, part.title)
+    for key in store.all_keys():
+        if key not in graph:
+            reports += _result(store, key, f"{key[:12]} (of another plan)")
+    return Verification(tuple(reports))
+
+
+def trace(graph: Graph, store: Store, key: str) -> Trace:
+    """Where a result comes from.
+
+    Raises
+    ------
+    CorruptResultError
+        It, or a result behind it, is missing or damaged.
+    """
+    part = graph[key]
+    keys = dict.fromkeys(source.key for source in part.part_inputs)
+    return Trace(part, store.require(key), tuple(trace(graph, store, inner) for inner in keys))
+
+
+def _raw_files(graph: Graph) -> list[tuple[str, Path, str]]:
+    found = {
+        source.path: (source.label, source.path, source.fingerprint.sha256)
+        for part in graph
+        for source in part.raw_inputs
+    }
+    return list(found.values())
+
+
+def _raw(store: Store, label: str, path: Path, known: str) -> FileReport:
+    if not path.exists():
+        return FileReport("raw", label, path, "missing", "the file is gone")
+    try:
+        now = store.fingerprints.fresh(path).sha256
+    except InputError as error:
+        return FileReport("raw", label, path, "damaged", error.what)
+    if now != known:
+        return FileReport(
+            "raw", label, path, "changed", "its content is not the one that was analysed"
+        )
+    return FileReport("raw", label, path, "ok")
+
+
+def _result(store: Store, key: str, title: str) -> list[FileReport]:
+    finding = store.examine(key, thorough=True)
+    folder = store.folder(key)
+    if finding.damage is not None:
+        return [FileReport("result", title, folder, "damaged", finding.damage)]
+    if finding.stored is None:
+        return [FileReport("result", title, folder, "not computed")]
+    files = finding.stored.manifest["files"]
+    return [FileReport("result", title, folder / name, "ok") for name in files]
