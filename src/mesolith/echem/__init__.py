@@ -1,1 +1,36 @@
-"""What the cycler recorded."""
+"""What the cycler recorded: half cycles and spectra."""
+
+from __future__ import annotations
+
+from mesolith.pipeline.technique import Step, Technique
+
+TECHNIQUE = Technique(
+    name="echem",
+    key="cycling",
+    record="mesolith.records.cycling:Cycling",
+    settings="mesolith.echem.settings:Settings",
+    options="mesolith.echem.settings:Options",
+    formats=(
+        "mesolith.echem.formats:MPT",
+        "mesolith.echem.formats:ZPLOT",
+        "mesolith.echem.formats:DELIMITED",
+    ),
+    steps=(
+        Step(
+            name="echem.read",
+            version=1,
+            compute="mesolith.echem.read:compute",
+            per="state",
+            inputs=("raw",),
+            settings=(
+                "state.cycling",
+                "clock.cycler",
+                "cell.plates_under_positive_current",
+                "echem.current_share",
+            ),
+            record="mesolith.records.cycling:Cycling",
+        ),
+    ),
+    figures=(),
+    exports=(),
+)

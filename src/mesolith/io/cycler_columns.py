@@ -143,8 +143,8 @@ def columns_by_role(
     return {role: column for role, (_, column) in found.items()}
 
 
-def known_roles(names: list[str]) -> int:
-    """How many of the cells name a known column."""
+def roles_of_names(names: list[str]) -> set[str]:
+    """Roles that the names are known for, whatever their units."""
     roles = set()
     for name in names:
         for bare, _ in _readings(name.strip().strip('"'), ""):
@@ -152,7 +152,7 @@ def known_roles(names: list[str]) -> int:
             if hit:
                 roles.add(hit[0])
                 break
-    return len(roles)
+    return roles
 
 
 def _readings(name: str, below: str) -> list[tuple[str, str | None]]:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from mesolith.errors import EmptyFileError, FileFormatError
-from mesolith.io.cycler_columns import columns_by_role, known_roles
+from mesolith.io.cycler_columns import columns_by_role, roles_of_names
 from mesolith.io.cycler_table import CyclerTable, table_from_body
 from mesolith.io.numbers import text_lines
 from mesolith.io.timestamps import DateOrder, Moment, moment_from_text
@@ -87,7 +87,7 @@ def header_of_delimited(lines: list[str], path: Path) -> tuple[int, str]:
         for candidate in _SEPARATORS:
             if candidate not in line:
                 continue
-            known = known_roles(_cells(line, candidate))
+            known = len(roles_of_names(_cells(line, candidate)))
             if known > best:
                 best, at, separator = known, k, candidate
     if at < 0:

@@ -33,7 +33,7 @@ from mesolith.io.midas_write import write_midas
 from mesolith.numerics.rotations import quaternion_from_matrix
 from mesolith.records.grains import GrainMap, Phases
 
-__all__ = ["MidasGrains", "read_midas", "write_midas"]
+__all__ = ["MidasGrains", "head_of_midas", "read_midas", "write_midas"]
 
 _ORIENTATION = ("o11", "o12", "o13", "o21", "o22", "o23", "o31", "o32", "o33")
 _LATTICE = ("a", "b", "c", "alpha", "beta", "gamma")
@@ -131,6 +131,14 @@ def read_midas(
         error_source=error_source,
     )
     return MidasGrains(grain_map, header.global_position, tuple(findings))
+
+
+def head_of_midas(path: Path) -> tuple[MidasHeader, int]:
+    """Header and number of rows, without reading their numbers."""
+    lines = _lines(path)
+    header = header_from_lines(lines, path)
+    body = lines[header.first_line - 1 :]
+    return header, sum(1 for line in body if line.strip() and not line.startswith("%"))
 
 
 def _lines(path: Path) -> list[str]:

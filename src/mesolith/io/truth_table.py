@@ -22,6 +22,11 @@ _COLUMNS = (
 )
 
 
+def truth_file(folder: Path, state: str) -> Path:
+    """Where a virtual cell keeps the true grains of the state of that name."""
+    return folder / f"grains_{state}.csv"
+
+
 def read_truth(path: Path) -> TrueGrains:
     """True grains from a table with the columns of `_COLUMNS` in any order.
 

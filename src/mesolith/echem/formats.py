@@ -1,0 +1,119 @@
+"""File formats of cycler records: recognised by content, described by their header."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mesolith.errors import ClockError, MesolithError
+from mesolith.pipeline.technique import Description, Format
+
+if TYPE_CHECKING:
+    from mesolith.io.cycler_table import CyclerTable
+
+MPT = Format(
+    name="mpt",
+    title="EC-Lab text (.mpt)",
+    suffixes=(".mpt",),
+    recognise="mesolith.echem.formats:recognise_mpt",
+    describe="mesolith.echem.formats:describe_mpt",
+)
+ZPLOT = Format(
+    name="zplot",
+    title="ZPlot spectrum (.z)",
+    suffixes=(".z",),
+    recognise="mesolith.echem.formats:recognise_zplot",
+    describe="mesolith.echem.formats:describe_zplot",
+)
+DELIMITED = Format(
+    name="delimited",
+    title="cycler record as delimited text (CSV)",
+    suffixes=(".csv", ".txt", ".tsv"),
+    recognise="mesolith.echem.formats:recognise_delimited",
+    describe="mesolith.echem.formats:describe_delimited",
+)
+_MPT = re.compile(rb"^(?:\xef\xbb\xbf)?EC-Lab ASCII FILE", re.IGNORECASE)
+_ZPLOT = re.compile(rb"^(?:\xef\xbb\xbf)?\s*ZPLOT", re.IGNORECASE)
+
+
+def recognise_mpt(path: Path, head: bytes) -> float:
+    """1 where the first line is EC-Lab's."""
+    return 1.0 if _MPT.match(head) else 0.0
+
+
+def recognise_zplot(path: Path, head: bytes) -> float:
+    """1 where the first line is ZPlot's."""
+    return 1.0 if _ZPLOT.match(head) else 0.0
+
+
+def recognise_delimited(path: Path, head: bytes) -> float:
+    """Up to 0.7, by how many columns of a cycler a line of the head names."""
+    from mesolith.io.cycler_columns import roles_of_names
+    from mesolith.io.delimited import header_of_delimited
+
+    utf16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if _MPT.match(head) or _ZPLOT.match(head) or (b"\x00" in head and not utf16):
+        return 0.0
+    lines = head.decode("utf-16" if utf16 else "latin-1", errors="replace").splitlines()
+    try:
+        at, separator = header_of_delimited(lines, path)
+    except MesolithError:
+        return 0.0
+    roles = roles_of_names(lines[at].split(separator))
+    record = bool({"time", "date", "unix"} & roles) and bool({"voltage", "current"} & roles)
+    if not record and not {"frequency", "real"} <= roles:
+        return 0.3 if {"voltage", "current"} <= roles else 0.0
+    return min(0.7, 0.4 + 0.1 * len(roles))
+
+
+def describe_mpt(path: Path) -> Description:
+    """Start, end and rows of an EC-Lab text."""
+    from mesolith.io.biologic_text import read_mpt
+
+    return _described("mpt", path, read_mpt)
+
+
+def describe_delimited(path: Path) -> Description:
+    """Start, end and rows of a delimited record."""
+    from mesolith.io.delimited import read_delimited
+
+    return _described("delimited", path, read_delimited)
+
+
+def describe_zplot(path: Path) -> Description:
+    """Start and points of a spectrum."""
+    from mesolith.io.zplot import read_zplot
+
+    sweep = read_zplot(path)
+    facts = [f"{len(sweep.frequency)} frequencies"]
+    start = None
+    if sweep.start is not None and sweep.start.ambiguous:
+        facts.append(f"day and month of {sweep.start.text} are ambiguous: date_order settles it")
+    elif sweep.start is not None:
+        start = sweep.start.month_first.isoformat()
+    return Description("zplot", start=start, rows=len(sweep.frequency), facts=tuple(facts))
+
+
+def _described(name: str, path: Path, read: Callable[..., CyclerTable]) -> Description:
+    """What the file states of itself; a date that is ambiguous leaves start and end open."""
+    facts: list[str] = []
+    try:
+        table = read(path)
+        start = table.start
+    except ClockError as problem:
+        table = read(path, date_order="month-first")
+        start = None
+        facts.append(f"{problem.what}: date_order settles it")
+    sweeps = int((table.frequency > 0.0).sum())
+    if sweeps:
+        facts.append(f"{sweeps} impedance points")
+    rows = len(table.time)
+    if start is None:
+        return Description(name, rows=rows, facts=tuple(facts or ["states no date"]))
+    first, last = (start + timedelta(seconds=float(t)) for t in (table.time[0], table.time[-1]))
+    return Description(
+        name, start=first.isoformat(), end=last.isoformat(), rows=rows, facts=tuple(facts)
+    )

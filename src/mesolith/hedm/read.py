@@ -1,0 +1,165 @@
+"""Step hedm.read: the grain map of one state from its files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mesolith.errors import (
+    ContradictionError,
+    DuplicateError,
+    EmptyFileError,
+    UnknownFormatError,
+)
+from mesolith.hedm import TECHNIQUE
+from mesolith.hedm.settings import Settings
+from mesolith.io.finding import Finding
+from mesolith.io.midas import MidasGrains, read_midas
+from mesolith.io.recognise import recognise
+from mesolith.io.record_file import write_record
+from mesolith.pipeline.technique import load
+from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
+from mesolith.records.grains import GrainMap
+
+_ROWS = (
+    *("grain_id", "position", "orientation", "lattice", "radius", "completeness", "phase"),
+    "covariance",
+)
+_SIGMAS = ("sigma_position_um", "sigma_orientation_deg", "sigma_strain")
+
+
+def cost(work: Work) -> Cost:
+    """One second and 300 MB for 30,000 grains, by the size of the files."""
+    size = sum(source.path.stat().st_size for source in work.inputs["raw"])
+    return Cost(
+        seconds=0.3 + size / 1.3e7, memory_bytes=150_000_000 + 20 * size, disk_bytes=size + 10_000
+    )
+
+
+def compute(work: Work) -> None:
+    """Read the files of one state into one `GrainMap` (strain None), with remarks."""
+    maps = [read_grains(source.path, work.settings) for source in work.inputs["raw"]]
+    findings = [finding for read in maps for finding in read.findings]
+    grain_map = joined([source.path for source in work.inputs["raw"]], maps)
+    grain_map, left_out = above_completeness(
+        grain_map, float(work.settings["hedm.minimum_completeness"]), work.label
+    )
+    findings += left_out
+    if grain_map.error_source == "assumed":
+        findings.append(_assumed(work))
+    write_record(work.folder / "record.h5", grain_map)
+    write_remarks(work.folder, [Remark(*finding) for finding in findings])
+
+
+def read_grains(path: Path, settings: Mapping[str, Any]) -> MidasGrains:
+    """One file in its stated format, or in the one its content has."""
+    stated = (settings.get("state.grains") or {}).get("format")
+    if stated is None:
+        known = [load(dotted) for dotted in TECHNIQUE.formats]
+        found = recognise(path, known)
+        if not found:
+            if path.stat().st_size == 0:
+                raise EmptyFileError(
+                    "the file is empty", where=str(path), remedy="Export the grains again."
+                )
+            raise UnknownFormatError(
+                "no reader of grain maps knows this content",
+                where=str(path),
+                remedy=f"Known: {', '.join(form.title for form in known)}.",
+            )
+    return read_midas(
+        path,
+        sigma_position=float(settings["hedm.sigma_position_um"]),
+        sigma_orientation=math.radians(float(settings["hedm.sigma_orientation_deg"])),
+        sigma_strain=float(settings["hedm.sigma_strain"]),
+        error_source="assumed" if _all_default(settings) else "given",
+        check_strain=settings["hedm.strain_columns"] == "check",
+        allow_partial=bool(settings.get("run.allow_partial", False)),
+    )
+
+
+def joined(paths: list[Path], maps: list[MidasGrains]) -> GrainMap:
+    """One map of the files of one state, in their order.
+
+    Raises
+    ------
+    ContradictionError
+        The files differ in phases, or state different global positions: whether their Z is
+        relative to the layer or to the sample cannot be told from the files.
+    DuplicateError
+        Two files share a grain id.
+    """
+    first = maps[0].grain_map
+    if len(maps) == 1:
+        return first
+    for path, other in zip(paths[1:], maps[1:], strict=True):
+        phases = other.grain_map.phases
+        same = np.array_equal(phases.space_group, first.phases.space_group)
+        if not same or not np.allclose(phases.lattice, first.phases.lattice):
+            raise ContradictionError(
+                f"its phases are not those of {paths[0].name}",
+                where=str(path),
+                remedy="Reduce all files of one state with the same space groups and lattices.",
+            )
+        if other.global_position != maps[0].global_position:
+            raise ContradictionError(
+                f"its %GlobalPosition is {other.global_position:g}, that of {paths[0].name} "
+                f"{maps[0].global_position:g}: are their Z those of the layers or of the sample?",
+                where=str(path),
+                remedy="Merge the layers into one file with Z in the sample, or set all "
+                "%GlobalPosition to 0 if Z is already that of the sample.",
+            )
+    ids = np.concatenate([read.grain_map.grain_id for read in maps])
+    unique, counts = np.unique(ids, return_counts=True)
+    if np.any(counts > 1):
+        raise DuplicateError(
+            f"{int((counts > 1).sum())} grain ids occur in several files, such as "
+            f"{int(unique[counts > 1][0])}",
+            where=", ".join(str(path) for path in paths),
+            remedy="Give each layer's grains ids of their own.",
+        )
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(read.grain_map, name) for read in maps]) for name in _ROWS
+    }
+    return replace(first, **columns)
+
+
+def above_completeness(
+    grain_map: GrainMap, minimum: float, where: str
+) -> tuple[GrainMap, list[Finding]]:
+    """Grains of at least that completeness, and a finding on those left out."""
+    good = grain_map.completeness >= minimum
+    if good.all():
+        return grain_map, []
+    if not good.any():
+        raise EmptyFileError(
+            f"no grain reaches a completeness of {minimum:g}; the best has "
+            f"{grain_map.completeness.max():.3f}",
+            where=where,
+            remedy="Lower hedm.minimum_completeness.",
+        )
+    kept: dict[str, Any] = {name: getattr(grain_map, name)[good] for name in _ROWS}
+    text = (
+        f"{int((~good).sum())} of {len(good)} grains have a completeness below {minimum:g} and "
+        "are left out"
+    )
+    return replace(grain_map, **kept), [Finding("note", where, text)]
+
+
+def _all_default(settings: Mapping[str, Any]) -> bool:
+    default = Settings()
+    return all(float(settings[f"hedm.{name}"]) == getattr(default, name) for name in _SIGMAS)
+
+
+def _assumed(work: Work) -> Finding:
+    position, angle, strain = (float(work.settings[f"hedm.{name}"]) for name in _SIGMAS)
+    text = (
+        "the file states no errors of position, orientation and strain: "
+        f"{position:g} um, {angle:g} deg and {strain:g} are assumed (RMSErrorStrain is a residual)"
+    )
+    return Finding("assumed", work.label, text)
