@@ -1,0 +1,195 @@
+"""Values of a cell.toml that cannot all be true together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from mesolith.errors import ClockError, ContradictionError, DuplicateError
+from mesolith.experiment.experiment import ExperimentState
+from mesolith.experiment.mistakes import Book, did_you_mean
+from mesolith.experiment.places import KeyPath
+from mesolith.experiment.sections import NEEDED, STATE, After
+from mesolith.pipeline.technique import Technique
+
+_ROUNDING = 1.02  # a length given with two digits
+
+
+def check_agreement(
+    values: Mapping[str, Mapping[str, Any]],
+    states: tuple[ExperimentState, ...],
+    raw: Mapping[str, Any],
+    techniques: tuple[Technique, ...],
+    book: Book,
+) -> None:
+    """Note everything that two places of the file say differently."""
+    _area(values["cell"], book)
+    _needed(values, states, techniques, book)
+    _names(states, book)
+    _after_of_first(states, raw, book)
+    for state in states:
+        if state.after is not None:
+            _counts(state.after, (STATE, state.index, "after"), book)
+    _times(states, book)
+    _shared_files(states, book)
+    _series(values["conditions"].get("stack_pressure_mpa"), states, book)
+
+
+def _area(cell: Mapping[str, Any], book: Book) -> None:
+    diameter, area = cell.get("diameter_um"), cell.get("area_mm2")
+    if diameter is None or area is None:
+        return
+    face = math.pi / 4.0 * (diameter * 1e-3) ** 2
+    if area > face * _ROUNDING:
+        book.value(
+            ("cell", "area_mm2"),
+            f"area_mm2 = {area:g} is larger than the face of the pellet, {face:.4g} mm2 "
+            f"(diameter_um = {diameter:g})",
+            "The active area is what lithium covers.",
+            ContradictionError,
+        )
+
+
+def _needed(
+    values: Mapping[str, Mapping[str, Any]],
+    states: tuple[ExperimentState, ...],
+    techniques: tuple[Technique, ...],
+    book: Book,
+) -> None:
+    """Keys without a safe default, where a step of a technique that is used works with them."""
+    used = {key for state in states for key in state.files}
+    wanted: dict[str, str] = {}
+    for technique in techniques:
+        if technique.key in used:
+            for step in technique.steps:
+                for setting in step.settings:
+                    if setting in NEEDED:
+                        wanted.setdefault(NEEDED[setting], step.name)
+    for dotted, step_name in wanted.items():
+        table, _, key = dotted.partition(".")
+        if key in values[table] and values[table][key] is None:
+            book.key(
+                (table,),
+                f"[{table}] lacks the key {key!r}, which the step {step_name} works with",
+                f"`mesolith explain {dotted}` says what it is.",
+            )
+
+
+def _names(states: tuple[ExperimentState, ...], book: Book) -> None:
+    seen: dict[str, int] = {}
+    for state in states:
+        word = state.name.strip().casefold()
+        if word and word in seen:
+            first = book.places.key((STATE, seen[word], "name"))
+            book.value(
+                (STATE, state.index, "name"),
+                f"the name {state.name!r} is given to two states, first in line {first.line}",
+                None,
+                DuplicateError,
+            )
+        seen.setdefault(word, state.index)
+
+
+def _after_of_first(
+    states: tuple[ExperimentState, ...], raw: Mapping[str, Any], book: Book
+) -> None:
+    if states and states[0].index == 0 and "after" in raw[STATE][0]:
+        book.key(
+            (STATE, 0, "after"),
+            "the first state follows nothing that is measured, so it has no `after`",
+            "Leave it out, or list the state before.",
+        )
+
+
+def _counts(after: After, path: KeyPath, book: Book) -> None:
+    if (after.half_cycles is None) == (after.cycles is None):
+        both = after.cycles is not None
+        book.key(
+            path,
+            "after holds half_cycles and cycles" if both else "after lacks half_cycles or cycles",
+            "One of them says how often the current flowed.",
+        )
+        return
+    word = "half_cycles" if after.half_cycles is not None else "cycles"
+    count = after.half_cycles if after.half_cycles is not None else after.cycles
+    for key, value in (("current_ma_cm2", after.current_ma_cm2), ("duration_h", after.duration_h)):
+        if isinstance(value, tuple) and len(value) != count:
+            book.value(
+                (*path, key),
+                f"{key} lists {len(value)} values for {word} = {count}",
+                "Give one value for all, or one for each.",
+                ContradictionError,
+            )
+
+
+def _hours(after: After) -> float:
+    count = after.half_cycles or after.cycles or 0
+    durations = after.duration_h
+    return sum(durations) if isinstance(durations, tuple) else count * durations
+
+
+def _times(states: tuple[ExperimentState, ...], book: Book) -> None:
+    """Times must rise, and leave room for what is said to have happened in between."""
+    hours = 0.0
+    last: ExperimentState | None = None
+    for state in states:
+        hours += _hours(state.after) if state.after is not None else 0.0
+        if state.measured_at is None:
+            continue
+        if last is not None and last.measured_at is not None:
+            here: KeyPath = (STATE, state.index, "measured_at")
+            if state.measured_at <= last.measured_at:
+                book.value(
+                    here,
+                    f"{state.name!r} was measured at {state.measured_at.isoformat()}, not after "
+                    f"{last.name!r} at {last.measured_at.isoformat()}",
+                    "States stand in the order of time.",
+                    ClockError,
+                )
+            elif state.measured_at - last.measured_at < timedelta(hours=hours / _ROUNDING):
+                between = (state.measured_at - last.measured_at).total_seconds() / 3600.0
+                book.value(
+                    here,
+                    f"{between:.4g} h lie between {last.name!r} and {state.name!r}, but their "
+                    f"half cycles take {hours:.4g} h",
+                    "One of measured_at, duration_h and the number of cycles is wrong.",
+                    ContradictionError,
+                )
+        last, hours = state, 0.0
+
+
+def _shared_files(states: tuple[ExperimentState, ...], book: Book) -> None:
+    seen: dict[tuple[str, object], ExperimentState] = {}
+    for state in states:
+        for key, files in state.files.items():
+            for file, entry in zip(files, state.entries[key], strict=True):
+                other = seen.setdefault((key, file), state)
+                if other is not state:
+                    book.value(
+                        (STATE, state.index, key, "files", entry),
+                        f"{file.name} is listed under {key} of {other.name!r} already",
+                        "A file belongs to one state.",
+                        DuplicateError,
+                    )
+
+
+def _series(value: Any, states: tuple[ExperimentState, ...], book: Book) -> None:
+    if not isinstance(value, tuple):
+        return
+    path: KeyPath = ("conditions", "stack_pressure_mpa")
+    names = [state.name for state in states]
+    given = [entry["state"] for entry in value]
+    for k, name in enumerate(given):
+        if name not in names:
+            book.value(
+                (*path, k, "state"),
+                f"stack_pressure_mpa names a state {name!r} that does not exist",
+                did_you_mean(name, names, listing="States"),
+            )
+        elif name in given[:k]:
+            book.value((*path, k, "state"), f"stack_pressure_mpa names {name!r} twice")
+    for name in names:
+        if name and name not in given:
+            book.key(path, f"stack_pressure_mpa gives no value for the state {name!r}")

@@ -1,0 +1,192 @@
+"""Look into a cell's files before anything runs: headers and time stamps, no data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from mesolith.errors import (
+    ClockError,
+    ContradictionError,
+    FileFormatError,
+    MesolithError,
+    UnknownFormatError,
+)
+from mesolith.experiment.catalogue import formats_of
+from mesolith.experiment.experiment import Experiment, ExperimentState
+from mesolith.experiment.mistakes import Book, CellFileError, Mistake
+from mesolith.experiment.places import KeyPath
+from mesolith.experiment.reading import Reading, read_cell_file
+from mesolith.experiment.sections import STATE
+from mesolith.pipeline.technique import Description, Format, Technique, load
+
+HEAD_BYTES = 65_536
+SURE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One file of one state, and what its header says."""
+
+    state: ExperimentState
+    technique: Technique
+    file: Path
+    place: KeyPath
+    description: Description
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What `check` finds: every mistake, and the experiment where there is none."""
+
+    path: Path
+    mistakes: tuple[Mistake, ...]
+    experiment: Experiment | None
+    files: tuple[Described, ...]
+
+    def require(self) -> Experiment:
+        """The experiment; `CellFileError` with every mistake where there is one."""
+        if self.experiment is None or self.mistakes:
+            raise CellFileError(self.path.name, self.mistakes)
+        return self.experiment
+
+
+def inspect_cell(path: Path, techniques: tuple[Technique, ...]) -> Inspection:
+    """Read a cell.toml and the headers of its files.
+
+    Files are looked into even where another line is wrong, so that one look finds all.
+    """
+    reading = read_cell_file(path, techniques)
+    files = tuple(_described(reading, techniques))
+    _check_clocks(files, reading)
+    _check_order(files, reading.book)
+    mistakes = tuple(sorted(set(reading.book.mistakes), key=lambda m: (m.place, m.text)))
+    experiment = None if mistakes else reading.experiment
+    return Inspection(reading.path, mistakes, experiment, files)
+
+
+def recognised(path: Path, formats: dict[str, Format]) -> Format | None:
+    """The format that the file's content is most likely of, or None."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    chances = {name: load(found.recognise)(path, head) for name, found in formats.items()}
+    best = max(chances, key=lambda name: chances[name], default=None)
+    return formats[best] if best is not None and chances[best] >= SURE else None
+
+
+def _described(reading: Reading, techniques: tuple[Technique, ...]) -> Iterator[Described]:
+    for state in reading.states:
+        for technique in techniques:
+            files = state.files.get(technique.key, ())
+            if not files:
+                continue
+            formats = formats_of(technique)
+            stated = state.options[technique.key].get("format")
+            table: KeyPath = (STATE, state.index, technique.key)
+            for file, entry in zip(files, state.entries[technique.key], strict=True):
+                place = (*table, "files", entry)
+                found = _describe(file, stated, formats, table, place, reading.book)
+                if found is not None:
+                    yield Described(state, technique, file, place, found)
+
+
+def _describe(
+    file: Path,
+    stated: str | None,
+    formats: dict[str, Format],
+    table: KeyPath,
+    place: KeyPath,
+    book: Book,
+) -> Description | None:
+    """What the header says; every problem is noted at the file's place in cell.toml."""
+    try:
+        chosen = recognised(file, formats)
+        if chosen is None:
+            if stated is None:
+                book.value(
+                    place,
+                    f"{file.name} is in no format that is known here",
+                    f"Known: {', '.join(formats)}.",
+                    UnknownFormatError,
+                )
+                return None
+            chosen = formats[stated]
+        elif stated is not None and chosen.name != stated:
+            book.value(
+                (*table, "format"),
+                f"{file.name} looks like {chosen.name!r}, not like {stated!r}",
+                "Leave the format out: it is recognised by content.",
+                FileFormatError,
+            )
+            return None
+        described: Description = load(chosen.describe)(file)
+    except MesolithError as error:
+        text = error.what if error.where is None else f"{error.where}: {error.what}"
+        book.value(place, text, error.remedy, type(error))
+        return None
+    except OSError as error:
+        book.value(place, f"{file.name} cannot be read: {error.strerror or error}")
+        return None
+    for problem in described.problems:
+        book.value(place, f"{file.name}: {problem.rstrip('.')}", None, FileFormatError)
+    return described
+
+
+def _check_clocks(files: tuple[Described, ...], reading: Reading) -> None:
+    """A time without a zone needs the clock's zone, where a step works with that clock."""
+    clocks = reading.raw.get("clock", {})
+    for found in files:
+        start = _start(found)
+        if start is None or start.tzinfo is not None:
+            continue
+        for device in _devices(found.technique):
+            table = clocks.get(device) if isinstance(clocks, Mapping) else None
+            if not isinstance(table, Mapping) or "zone" not in table:
+                reading.book.value(
+                    found.place,
+                    f"{found.file.name} begins at {start.isoformat()}, in no time zone",
+                    f'Add to cell.toml: [clock] {device} = {{ zone = "Europe/Berlin" }}.',
+                    ClockError,
+                )
+
+
+def _devices(technique: Technique) -> list[str]:
+    """The clocks that a technique's steps work with."""
+    keys = {key for step in technique.steps for key in step.settings}
+    return sorted(key.removeprefix("clock.") for key in keys if key.startswith("clock."))
+
+
+def _check_order(files: tuple[Described, ...], book: Book) -> None:
+    """A file of a later state that begins before one of an earlier state contradicts the order."""
+    latest: dict[str, tuple[datetime, Described]] = {}
+    for found in files:
+        start = _start(found)
+        if start is None:
+            continue
+        known = latest.get(found.technique.key)
+        if known is not None and known[1].state.index != found.state.index:
+            before, other = known
+            if (before.tzinfo is None) == (start.tzinfo is None) and start < before:
+                book.value(
+                    found.place,
+                    f"{found.file.name} of {found.state.name!r} begins at {start.isoformat()}, "
+                    f"before {other.file.name} of {other.state.name!r} at {before.isoformat()}",
+                    "States stand in the order of time: are two of them swapped?",
+                    ContradictionError,
+                )
+                continue
+        if known is None or start > known[0]:
+            latest[found.technique.key] = (start, found)
+
+
+def _start(found: Described) -> datetime | None:
+    return None if found.description.start is None else _moment(found.description.start)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,97 @@
+"""Mistakes in a cell.toml: collected, each with its place, and reported together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mesolith.errors import InputError, MesolithError, SettingsError
+from mesolith.experiment.places import KeyPath, Place, Places
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake: where it is written, what is wrong, what to write instead.
+
+    ``kind`` is the error that the mistake would be if it came alone.
+    """
+
+    place: Place
+    text: str
+    remedy: str | None = None
+    kind: type[MesolithError] = SettingsError
+
+    def __str__(self) -> str:
+        name = "" if self.kind is SettingsError else f"{self.kind.__name__}: "
+        tail = "" if self.remedy is None else f" {self.remedy}"
+        return f"{name}{self.text}.{tail}"
+
+
+class CellFileError(SettingsError):
+    """A cell.toml holds mistakes; ``mistakes`` lists all of them, in order.
+
+    The exit code is that of an unusable input where every mistake lies in a file that the
+    cell.toml lists, not in the cell.toml itself.
+    """
+
+    def __init__(self, path: str, mistakes: Iterable[Mistake]) -> None:
+        self.path = path
+        self.mistakes = tuple(sorted(set(mistakes), key=lambda m: (m.place, m.text)))
+        count = len(self.mistakes)
+        lines = [f"  {path}:{mistake.place}: {mistake}" for mistake in self.mistakes]
+        super().__init__(
+            "\n".join([f"{count} mistake{'s' if count > 1 else ''} in the cell file", *lines]),
+            where=path,
+        )
+        if not any(mistake.kind is SettingsError for mistake in self.mistakes):
+            self.exit_code = InputError.exit_code
+
+    def __reduce__(self) -> tuple[type[CellFileError], tuple[str, tuple[Mistake, ...]]]:
+        return CellFileError, (self.path, self.mistakes)
+
+
+@dataclass(slots=True)
+class Book:
+    """Where mistakes are written down while a cell.toml is read."""
+
+    places: Places
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def key(
+        self,
+        path: KeyPath,
+        text: str,
+        remedy: str | None = None,
+        kind: type[MesolithError] = SettingsError,
+    ) -> None:
+        """Note a mistake about a key, or about a table as a whole."""
+        self.mistakes.append(Mistake(self.places.key(path), text, remedy, kind))
+
+    def value(
+        self,
+        path: KeyPath,
+        text: str,
+        remedy: str | None = None,
+        kind: type[MesolithError] = SettingsError,
+    ) -> None:
+        """Note a mistake about a value."""
+        self.mistakes.append(Mistake(self.places.value(path), text, remedy, kind))
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known word most like ``word``, or None where none is."""
+    words = list(known)
+    lower = {candidate.casefold(): candidate for candidate in reversed(words)}
+    if word.casefold() in lower:
+        return lower[word.casefold()]
+    found = difflib.get_close_matches(word.casefold(), lower, n=1, cutoff=cutoff)
+    return lower[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], *, listing: str) -> str:
+    """The remedy for an unknown word: the nearest known one, or all of them."""
+    words = list(known)
+    if match := nearest(word, words):
+        return f"Did you mean {match!r}?"
+    return f"{listing}: {', '.join(words)}."
