@@ -1,0 +1,95 @@
+"""What a reader of a reference must know, in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mesolith.pipeline.work import Remark
+from mesolith.records.reference import Reference
+
+_WHERE = "strain-free reference"
+
+
+def remarks_on(reference: Reference) -> list[Remark]:
+    """Remarks on how the reference was found, what was assumed, and what it cannot say."""
+    remarks = []
+    hydrostatic_se = float(np.max(reference.dilatation_se * reference.stiffness_bulk))
+    if reference.mode == "given":
+        remarks.append(
+            Remark(
+                "assumed",
+                _WHERE,
+                "the files' own lattice was taken as strain-free; its error is unknown and in no "
+                "interval. 100 ppm of it are "
+                f"{1e-4 * float(reference.stiffness_bulk.mean()):.0f} MPa of hydrostatic stress.",
+            )
+        )
+    else:
+        first = 1e6 * float(reference.dilatation[0])
+        remarks.append(
+            Remark(
+                "note",
+                _WHERE,
+                f"moved by {first:+.0f} ppm against the files' lattice by equilibrium "
+                f"({reference.equilibrium}, {reference.lateral} sides); every hydrostatic stress "
+                f"shares an error of {hydrostatic_se:.1f} MPa. Absolute stresses stand on this; "
+                "differences between grains do not.",
+            )
+        )
+    if reference.mode == "state":
+        remarks.append(
+            Remark(
+                "warning",
+                _WHERE,
+                "each state has its own reference: the mean hydrostatic stresses of the states "
+                "are equal to -p/3 by construction and no result.",
+            )
+        )
+    elif len(reference.state) == 1:
+        remarks.append(
+            Remark(
+                "note",
+                _WHERE,
+                "one state only: its mean hydrostatic stress is set by equilibrium and no result.",
+            )
+        )
+    if reference.pressure_source == "assumed":
+        remarks.append(
+            Remark(
+                "assumed",
+                "conditions.stack_pressure_mpa",
+                "no stack pressure is given; 0 MPa is assumed. Each MPa of it would shift every "
+                "hydrostatic stress by -0.35 MPa.",
+            )
+        )
+    if reference.lateral == "confined":
+        width = float(np.max(reference.radial_se * reference.stiffness_bulk)) * np.sqrt(3.0)
+        remarks.append(
+            Remark(
+                "note",
+                "conditions.lateral",
+                "the die's radial stress is unknown between none and the stack pressure: every "
+                f"hydrostatic stress may be off by up to {width:.1f} MPa.",
+            )
+        )
+    if reference.drift_sigma > 0.0:
+        drift = reference.drift_sigma * float(reference.stiffness_bulk.mean())
+        remarks.append(
+            Remark(
+                "warning",
+                _WHERE,
+                f"the states' means scatter by {drift:.0f} MPa beyond their errors, which "
+                "equilibrium forbids: distance, energy or temperature drifted between states "
+                f"({1e6 * reference.drift_sigma:.0f} ppm), and intervals are wider for it.",
+            )
+        )
+    if reference.radius_source == "assumed":
+        remarks.append(
+            Remark(
+                "assumed",
+                _WHERE,
+                f"radii are assumed to be right to {100.0 * reference.radius_scatter:.0f} % each: "
+                "no tracked pairs tell it.",
+            )
+        )
+    return remarks
