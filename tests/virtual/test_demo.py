@@ -1,0 +1,68 @@
+"""The demo's files: real formats that the readers take, the same bytes from the same seed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mesolith.io.midas import read_midas
+from mesolith.io.truth_table import read_truth
+from mesolith.io.zplot import read_zplot
+from mesolith.virtual.demo import folder_name, write_demo
+
+STATES = ("pristine", "plating 1", "stripping 1", "plating 2", "stripping 2")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("virtual") / "demo"
+    write_demo(place, seed=5, preset="tiny")
+    return place
+
+
+def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    write_demo(tmp_path, seed=5, preset="tiny")
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    again = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    assert files == again
+    assert len(files) == 5 + 4 + 2 + 5 + 1
+    for file in files:
+        assert (folder / file).read_bytes() == (tmp_path / file).read_bytes()
+
+
+def test_every_file_that_cell_toml_names_is_there(folder: Path) -> None:
+    cell = tomllib.loads((folder / "cell.toml").read_text(encoding="utf-8"))
+    assert [state["name"] for state in cell["state"]] == list(STATES)
+    for state in cell["state"]:
+        for key in ("grains", "cycling"):
+            assert state[key]["files"]
+            for file in state[key]["files"]:
+                assert (folder / file).is_file()
+        assert state["measured_at"].tzinfo is not None
+    assert [state["after"]["current_ma_cm2"] for state in cell["state"][1:]] == [0.1, -0.1] * 2
+    assert cell["cell"]["area_mm2"] == pytest.approx(np.pi / 4.0 * 0.38**2, rel=1e-5)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_truth_and_grain_list_belong_together(folder: Path, state: str) -> None:
+    truth = read_truth(folder / "truth" / f"grains_{state}.csv")
+    grains = read_midas(folder / "raw" / folder_name(state) / "Grains.csv").grain_map
+    found = truth.found_id >= 0
+    order = np.argsort(grains.grain_id)
+    row = order[np.searchsorted(grains.grain_id[order], truth.found_id[found])]
+    assert np.array_equal(grains.grain_id[row], truth.found_id[found])
+    error = grains.position[row] - truth.position[found]
+    assert error.std() == pytest.approx(6.0, rel=0.12)
+    assert np.abs(error.mean(axis=0)).max() < 1.5
+    assert (~found).sum() == round(0.03 * len(found))
+    assert np.corrcoef(grains.radius[row], truth.radius[found])[0, 1] > 0.85
+
+
+def test_impedance_of_the_failed_cell_is_low(folder: Path) -> None:
+    pristine = read_zplot(folder / "raw" / "pristine.z")
+    failed = read_zplot(folder / "raw" / "stripping2.z")
+    assert failed.real.max() < 0.1 * pristine.real.max()
+    assert len(pristine.frequency) == 50
