@@ -115,4 +115,4 @@ def wrapped(names: Sequence[str], width: int = 11) -> list[str]:
     """State names broken into lines short enough for an axis."""
     import textwrap
 
-    return ["\n".join(textwrap.wrap(name, width)) or name for name in names]
+    return ["\n".join(textwrap.wrap(name, width, break_long_words=False)) or name for name in names]

@@ -1,1 +1,25 @@
 """The report: one figure per file, one page, one viewer."""
+
+from mesolith.pipeline.technique import Figure
+
+FIGURES: tuple[Figure, ...] = (
+    Figure("story", "The cell at a glance", "", "mesolith.report.figure_story:draw"),
+    Figure(
+        "stress_by_state",
+        "Hydrostatic stress by state",
+        "after Dixit 2022, Fig. 1c",
+        "mesolith.report.figure_stress_by_state:draw",
+    ),
+    Figure(
+        "tracking",
+        "Grains followed from state to state",
+        "",
+        "mesolith.report.figure_tracking:draw",
+    ),
+    Figure(
+        "truth",
+        "Recovered against true",
+        "virtual cells only",
+        "mesolith.report.figure_truth:draw",
+    ),
+)

@@ -1,0 +1,194 @@
+"""Hydrostatic stress against state: the mean with its interval, and the extremes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mesolith.records.cell import Cell
+from mesolith.records.drawing import Drawing
+from mesolith.records.style import (
+    BLUE,
+    FAINT,
+    INK,
+    RED,
+    axes_mm,
+    house_style,
+    letter,
+    new_figure,
+    wrapped,
+)
+from mesolith.report.state_stress import StateStress, state_stresses
+
+Z95 = 1.959964
+
+
+def draw(cell: Cell) -> Drawing | None:
+    """Mean, smallest and largest grain, and robust extremes by state; None without stress."""
+    found = state_stresses(cell)
+    if not found:
+        return None
+    with house_style():
+        figure = new_figure(78.0)
+        left = axes_mm(figure, 17, 20, 84, 54)
+        right = axes_mm(figure, 119, 20, 60, 54)
+        draw_extremes(left, found)
+        draw_means(right, found)
+        letter(left, "a", left_mm=15.0, up_mm=-1.0)
+        letter(right, "b", left_mm=14.0, up_mm=-1.0)
+        handles, names = left.get_legend_handles_labels()
+        figure.legend(
+            handles, names, loc="lower left", bbox_to_anchor=(0.07, 0.0), ncols=2, columnspacing=1.5
+        )
+        handles, names = right.get_legend_handles_labels()
+        figure.legend(handles, names, loc="lower right", bbox_to_anchor=(0.995, 0.0), ncols=1)
+    counts = ", ".join(f"{s.grains:,}" for s in found)
+    share = max(s.mean_common / s.mean_se if s.mean_se else 0.0 for s in found)
+    return Drawing(
+        figure=figure,
+        caption=(
+            "Hydrostatic stress by state, tension positive. (a) Mean over grains, smallest and "
+            "largest grain with their own 95 % intervals, and the 0.5 and 99.5 % points net of "
+            "noise with 68 % intervals; the grey band is how far noise alone would carry the "
+            "most extreme of so many grains. (b) The mean with 68 % (thick) and 95 % (thin) "
+            "intervals, which hold the part that all grains share (strain-free reference, "
+            f"load): up to {100 * share:.0f} % of the standard error here. "
+            f"Grains: {counts}."
+        ),
+        how=(
+            "The mean is over grains, each counted once. Its error is the grains' random errors "
+            "and the common modes, added in squares; a mode that several states share shifts them "
+            "together, so differences between states are known better than the bars suggest. "
+            "Absolute values hang on the strain-free reference, which the papers do not know; "
+            "here it comes from mechanical equilibrium."
+        ),
+        cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 1c",),
+        table=_table(found),
+        plot=("stress_hydrostatic_mean_mpa", "state_number", "stress_hydrostatic_mean_mpa_se"),
+    )
+
+
+def draw_extremes(axes: Any, found: list[StateStress]) -> None:
+    """Mean, smallest and largest grain and robust extremes into the axes."""
+    x = np.arange(len(found))
+    mean = np.array([s.mean for s in found])
+    reach = np.array([s.noise_reach for s in found])
+    for k in x:
+        axes.fill_between(
+            [k - 0.32, k + 0.32],
+            mean[k] - reach[k],
+            mean[k] + reach[k],
+            color="#e4e4e4",
+            linewidth=0,
+            zorder=0,
+            label="reach of noise alone" if k == 0 else None,
+        )
+    for values, colour, marker, label in (
+        ([s.high for s in found], RED, "^", "largest grain"),
+        ([s.low for s in found], BLUE, "v", "smallest grain"),
+    ):
+        centre, error = np.array(values).T
+        axes.plot(x, centre, color=colour, linewidth=0.5, alpha=0.6, zorder=1)
+        axes.errorbar(
+            x,
+            centre,
+            yerr=Z95 * error,
+            fmt=marker,
+            color=colour,
+            markersize=4,
+            linewidth=0.8,
+            capsize=2,
+            label=label,
+        )
+    for values3, colour, label in (
+        ([s.robust_high for s in found], RED, "99.5 % point net of noise"),
+        ([s.robust_low for s in found], BLUE, "0.5 % point net of noise"),
+    ):
+        centre, lower, upper = np.array(values3).T
+        bars = np.abs(np.stack([centre - lower, upper - centre]))
+        axes.plot(x + 0.16, centre, color=colour, linewidth=0.5, alpha=0.6, zorder=1)
+        axes.errorbar(
+            x + 0.16,
+            centre,
+            yerr=bars,
+            fmt="o",
+            color=colour,
+            markerfacecolor="white",
+            markersize=3.6,
+            linewidth=0.8,
+            capsize=2,
+            label=label,
+        )
+    axes.errorbar(
+        x,
+        mean,
+        yerr=[Z95 * s.mean_se for s in found],
+        fmt="s-",
+        color=INK,
+        markersize=3,
+        linewidth=0.8,
+        capsize=2,
+        label="mean",
+    )
+    axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
+    axes.set_ylabel("hydrostatic stress (MPa)")
+    _label_states(axes, found)
+
+
+def draw_means(axes: Any, found: list[StateStress]) -> None:
+    """The means alone, with 68 and 95 % intervals, into the axes."""
+    x = np.arange(len(found))
+    mean = np.array([s.mean for s in found])
+    error = np.array([s.mean_se for s in found])
+    random = np.array([s.mean_random for s in found])
+    axes.plot(x, mean, color=INK, linewidth=0.5, alpha=0.6)
+    axes.errorbar(
+        x, mean, yerr=Z95 * error, fmt="none", ecolor=INK, linewidth=0.8, capsize=2, label="95 %"
+    )
+    axes.errorbar(x, mean, yerr=error, fmt="none", ecolor=INK, linewidth=2.6, label="68 %")
+    axes.errorbar(
+        x + 0.24,
+        mean,
+        yerr=random,
+        fmt="none",
+        ecolor=RED,
+        linewidth=1.2,
+        capsize=2,
+        label="68 %, random part alone",
+    )
+    axes.plot(x, mean, "s", color="white", markeredgecolor=INK, markersize=3.4)
+    axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
+    axes.set_ylabel("mean hydrostatic stress (MPa)")
+    _label_states(axes, found, width=8)
+
+
+def _label_states(axes: Any, found: list[StateStress], width: int = 11) -> None:
+    axes.set_xticks(range(len(found)), wrapped([s.state for s in found], width), fontsize=6.5)
+    axes.set_xlim(-0.5, len(found) - 0.5)
+
+
+def _table(found: list[StateStress]) -> dict[str, Any]:
+    table: dict[str, Any] = {
+        "state": np.array([s.state for s in found], dtype=str),
+        "state_number": np.array([s.index for s in found]),
+        "grains": np.array([s.grains for s in found]),
+    }
+    numbers = {
+        "mean_mpa": [s.mean for s in found],
+        "mean_mpa_se": [s.mean_se for s in found],
+        "mean_mpa_random_se": [s.mean_random for s in found],
+        "mean_mpa_common_se": [s.mean_common for s in found],
+        "smallest_mpa": [s.low[0] for s in found],
+        "smallest_mpa_se": [s.low[1] for s in found],
+        "largest_mpa": [s.high[0] for s in found],
+        "largest_mpa_se": [s.high[1] for s in found],
+        "robust_low_mpa": [s.robust_low[0] for s in found],
+        "robust_low_mpa_lower68": [s.robust_low[1] for s in found],
+        "robust_low_mpa_upper68": [s.robust_low[2] for s in found],
+        "robust_high_mpa": [s.robust_high[0] for s in found],
+        "robust_high_mpa_lower68": [s.robust_high[1] for s in found],
+        "robust_high_mpa_upper68": [s.robust_high[2] for s in found],
+        "noise_reach_mpa": [s.noise_reach for s in found],
+    }
+    return table | {f"stress_hydrostatic_{k}": np.array(v) for k, v in numbers.items()}

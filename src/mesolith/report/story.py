@@ -1,0 +1,163 @@
+"""The story of a cell in sentences, each with its numbers and their intervals."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from mesolith.records.cell import Cell
+from mesolith.records.grains import GrainMap
+from mesolith.records.tracking import Tracking
+from mesolith.report.charge import charge_by_state, per_area
+from mesolith.report.failure import first_collapse, impedance_change
+from mesolith.report.state_stress import FIELD, StateStress, state_stresses
+
+_MOST_STRESSED = 0.01
+
+
+def story(cell: Cell) -> list[str]:
+    """What happened, in order: grains, stress, charge; only what the records hold."""
+    sentences = []
+    stresses = state_stresses(cell)
+    grains = [(state.name, len(found)) for state, found in cell.having(GrainMap)]
+    if grains:
+        low, high = min(n for _, n in grains), max(n for _, n in grains)
+        count = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        sentences.append(
+            f"{count} grains were found in {_plural(len(grains), 'state')}{_tracked(cell)}."
+        )
+    if len(stresses) > 1:
+        sentences += [_mean_sentence(cell, stresses), _extremes_sentence(stresses)]
+    elif stresses:
+        only = stresses[0]
+        sentences.append(
+            f"The mean hydrostatic stress is {_signed(only.mean)} ± {only.mean_se:.1f} MPa (68 %)."
+        )
+    phase = _phase_sentence(cell)
+    if phase:
+        sentences.append(phase)
+    charges = charge_by_state(cell)
+    if charges:
+        factor, unit = per_area(cell)
+        end = charges[-1]
+        sentences.append(
+            f"{end.passed * factor:.3g} {unit} passed in all, counting both directions; the net "
+            f"charge at the end is {_signed(end.net * factor, '.3g')} {unit}, plating positive."
+        )
+    return sentences
+
+
+def failure(cell: Cell) -> list[str]:
+    """Where the cell failed and what points there; one honest sentence where nothing does."""
+    collapse, change = first_collapse(cell), impedance_change(cell)
+    sentences = []
+    if collapse is not None:
+        factor, unit = per_area(cell)
+        sentences.append(
+            f"The cell failed in the half cycle before “{collapse.state}”, "
+            f"{collapse.hours:.2f} h after it began ({collapse.charge * factor:.2g} {unit} into "
+            f"it): under the same current the voltage fell from {collapse.before * 1e3:.0f} to "
+            f"{collapse.after * 1e3:.1f} mV and stayed there. That is the mark of an electronic "
+            "short."
+        )
+    if change is not None and change.last < 0.5 * change.first:
+        sentences.append(
+            f"The impedance agrees: its largest real part is {change.first:.0f} Ω in "
+            f"“{change.first_state}” and {change.last:.0f} Ω in “{change.last_state}”."
+        )
+    elif change is not None and collapse is not None:
+        sentences.append(
+            f"The impedance does not confirm it: its largest real part went from "
+            f"{change.first:.0f} to {change.last:.0f} Ω."
+        )
+    if not sentences:
+        return ["The cycler's records show no collapse of the voltage under current."]
+    sentences.append(
+        "Why there: grain stresses and voltages alone cannot show the path of the lithium. "
+        "Grains that carry the largest stress are candidates, no more; the 3-D view shows them."
+    )
+    return sentences
+
+
+def mean_change(cell: Cell, before: StateStress, after: StateStress) -> tuple[float, float]:
+    """Change of the mean hydrostatic stress between two states with its standard error, MPa.
+
+    Modes of the same name in both states are the same error and cancel as far as they are equal.
+    """
+    shifts: dict[str, float] = {}
+    for found, sign in ((before, -1.0), (after, 1.0)):
+        for mode in cell.state(found.state)[GrainMap].common_modes:
+            if FIELD in mode.derivatives:
+                share = sign * mode.sigma * float(np.mean(mode.derivatives[FIELD]))
+                shifts[mode.name] = shifts.get(mode.name, 0.0) + share
+    variance = before.mean_random**2 + after.mean_random**2 + sum(s**2 for s in shifts.values())
+    return after.mean - before.mean, float(np.sqrt(variance))
+
+
+def _mean_sentence(cell: Cell, stresses: list[StateStress]) -> str:
+    changes = [(mean_change(cell, a, b), a, b) for a, b in pairwise(stresses)]
+    (change, error), before, after = max(changes, key=lambda entry: abs(entry[0][0]))
+    low, high = min(s.mean for s in stresses), max(s.mean for s in stresses)
+    return (
+        f"The mean hydrostatic stress lies between {_signed(low)} and {_signed(high)} MPa; its "
+        f"largest change is {_signed(change)} ± {error:.1f} MPa (68 %), from “{before.state}” "
+        f"to “{after.state}”{_verdict(change, error)}."
+    )
+
+
+def _verdict(change: float, error: float) -> str:
+    if abs(change) < 2.0 * error:
+        return ", which the errors alone can make"
+    return ", which the errors alone hardly make"
+
+
+def _extremes_sentence(stresses: list[StateStress]) -> str:
+    widths = [s.robust_high[0] - s.robust_low[0] for s in stresses]
+    listed = ", ".join(f"{width:.0f}" for width in widths)
+    means = [s.mean for s in stresses]
+    calm = max(widths) - min(widths) > 2.0 * (max(means) - min(means))
+    return (
+        f"{'The extremes move more than the mean: between' if calm else 'Between'} the 0.5 and "
+        f"the 99.5 % points, net of noise, lie {listed} MPa in the {len(widths)} states."
+    )
+
+
+def _tracked(cell: Cell) -> str:
+    states = [(state, grains) for state, grains in cell.having(GrainMap)]
+    shares = []
+    for (before, grains), (_, later) in pairwise(states):
+        tracking = cell.pair(before.index, Tracking)
+        if tracking is not None and len(grains):
+            shares.append(len(tracking.before) / min(len(grains), max(len(later), 1)))
+    if not shares:
+        return ""
+    low, high = 100.0 * min(shares), 100.0 * max(shares)
+    text = f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+    return f"; {text} % of them were followed from each state to the next"
+
+
+def _phase_sentence(cell: Cell) -> str | None:
+    """Whether a minority phase is common among the most stressed grains of the last state."""
+    found = [g for _, g in cell.having(GrainMap) if g.stress_hydrostatic is not None]
+    if not found or len(np.unique(found[-1].phase)) < 2:
+        return None
+    grains = found[-1]
+    stress = np.abs(np.nan_to_num(np.asarray(grains.stress_hydrostatic)))
+    top = np.argsort(-stress, kind="stable")[: max(1, round(_MOST_STRESSED * len(grains)))]
+    counts = np.bincount(grains.phase, minlength=len(grains.phases.name))
+    minority = int(np.argmin(np.where(counts > 0, counts, counts.max() + 1)))
+    hits = int(np.sum(grains.phase[top] == minority))
+    return (
+        f"Of the {len(top)} grains with the largest magnitude in the last state, {hits} were "
+        f"reduced as {grains.phases.name[minority]}, which makes "
+        f"{100.0 * counts[minority] / len(grains):.1f} % of all grains."
+    )
+
+
+def _signed(value: float, form: str = ".1f") -> str:
+    return f"{value:+{form}}".replace("-", "−").replace("+", "+" if value > 0 else "")
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
