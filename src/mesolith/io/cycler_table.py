@@ -32,7 +32,8 @@ class CyclerTable:
     """What a cycler's file holds, in its own sign.
 
     Row arrays have shape (n,): time (s since ``start``), voltage (V), current (A), step number
-    (-1 where the file has none), step_changes (rows flagged by the cycler), set_current (A, NaN
+    (-1 where the file has none), step_changes (rows flagged by the cycler as the first of a step;
+    None where the file has no such column), set_current (A, NaN
     where unknown), frequency (Hz, 0 outside sweeps), real and imaginary (ohm), cycle.
     ``start`` is naive or aware, None where the file states no date. ``wall_clock`` says that the
     times were local dates row by row. ``spectra_only`` says that every row belongs to a sweep.
@@ -43,7 +44,7 @@ class CyclerTable:
     voltage: FloatArray
     current: FloatArray
     step: IntArray
-    step_changes: NDArray[np.bool_]
+    step_changes: NDArray[np.bool_] | None
     set_current: FloatArray
     frequency: FloatArray
     real: FloatArray
@@ -109,14 +110,14 @@ def table_from_body(
     _check_order(time, line, path, spectra_only)
     nan = np.full(n, np.nan)
     step = np.nan_to_num(values["step"], nan=-1.0) if "step" in values else np.full(n, -1.0)
-    changes = values.get("changes", np.zeros(n))
+    changes = values.get("changes")
     return CyclerTable(
         start=moment,
         time=time,
         voltage=values.get("voltage", nan),
         current=values.get("current", nan),
         step=step.astype(np.int64),
-        step_changes=changes > 0.5,
+        step_changes=None if changes is None else changes > 0.5,
         set_current=_set_current(values, nan),
         frequency=frequency,
         real=values.get("real", nan),

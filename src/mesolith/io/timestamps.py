@@ -117,6 +117,13 @@ def seconds_from_moment(
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() + offset
 
 
+def zone_shift(first: datetime, last: datetime, zone: str) -> float:
+    """Seconds by which the zone's offset from UTC changes between two of its local times."""
+    info = ZoneInfo(zone)
+    offsets = [moment.replace(tzinfo=info).utcoffset() or timedelta(0) for moment in (first, last)]
+    return (offsets[1] - offsets[0]).total_seconds()
+
+
 def _in_zone(moment: datetime, zone: str, where: str, clock: str) -> datetime:
     try:
         info = ZoneInfo(zone)

@@ -1,0 +1,92 @@
+"""The files of one state as one record of cycling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mesolith.echem.half_cycles import Points
+from mesolith.errors import ContradictionError
+from mesolith.records.cycling import Cycling, HalfCycles, Impedance
+
+_OVERLAP = 1.0  # s: files of one run may share the moment of the change
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one file holds, in UTC and with the signs of plating."""
+
+    path: Path
+    points: Points | None = None
+    half_cycles: HalfCycles | None = None
+    impedance: Impedance | None = None
+
+
+def cycling_from_parts(parts: list[Part]) -> Cycling:
+    """One record of all files, in the order of time.
+
+    Raises ``ContradictionError`` where two files claim the same time.
+    """
+    timed = sorted(
+        (part for part in parts if part.points is not None), key=lambda part: _span(part)[0]
+    )
+    for before, after in pairwise(timed):
+        lap = _span(before)[1] - _span(after)[0]
+        if lap > _OVERLAP:
+            raise ContradictionError(
+                f"it starts {lap:.0f} s before {before.path.name} ends: one cell has one current",
+                where=str(after.path),
+                remedy="Two channels, or the same record twice: list the files of this cell once.",
+            )
+    points = [part.points for part in timed if part.points is not None]
+    return Cycling(
+        time=_joined([p.time for p in points]),
+        current=_joined([p.current for p in points]),
+        voltage=_joined([p.voltage for p in points]),
+        step=_joined([p.step for p in points]).astype(np.int64),
+        half_cycles=_half_cycles(timed),
+        impedance=_impedance(parts),
+    )
+
+
+def _span(part: Part) -> tuple[float, float]:
+    assert part.points is not None
+    return float(part.points.time[0]), float(part.points.time[-1])
+
+
+def _joined(arrays: list[Any]) -> Any:
+    return np.concatenate(arrays) if arrays else np.empty(0)
+
+
+def _half_cycles(timed: list[Part]) -> HalfCycles | None:
+    found, offset = [], 0
+    for part in timed:
+        if part.half_cycles is not None and part.points is not None:
+            shifted = part.half_cycles.first_row + offset
+            found.append(replace(part.half_cycles, first_row=shifted))
+            offset += len(part.points.time)
+    return _stacked(HalfCycles, found)
+
+
+def _impedance(parts: list[Part]) -> Impedance | None:
+    found, offset = [], 0
+    spectra = [part.impedance for part in parts if part.impedance is not None]
+    for spectrum in sorted(spectra, key=lambda s: np.nan_to_num(s.time[0], nan=np.inf)):
+        found.append(replace(spectrum, sweep=spectrum.sweep + offset))
+        offset = int(found[-1].sweep[-1]) + 1
+    return _stacked(Impedance, found)
+
+
+def _stacked(kind: Any, records: list[Any]) -> Any:
+    if not records:
+        return None
+    return kind(
+        **{
+            field.name: np.concatenate([getattr(record, field.name) for record in records])
+            for field in fields(kind)
+        }
+    )
