@@ -88,32 +88,45 @@ def describe_zplot(path: Path) -> Description:
     from mesolith.io.zplot import read_zplot
 
     sweep = read_zplot(path)
-    facts = [f"{len(sweep.frequency)} frequencies"]
+    rows = len(sweep.frequency)
     start = None
+    needs: tuple[tuple[str, str], ...] = ()
     if sweep.start is not None and sweep.start.ambiguous:
-        facts.append(f"day and month of {sweep.start.text} are ambiguous: date_order settles it")
+        needs = (("date_order", f"day and month of {sweep.start.text} are ambiguous"),)
     elif sweep.start is not None:
         start = sweep.start.month_first.isoformat()
-    return Description("zplot", start=start, rows=len(sweep.frequency), facts=tuple(facts))
+    return Description("zplot", start=start, rows=rows, facts=(f"{rows} frequencies",), needs=needs)
 
 
 def _described(name: str, path: Path, read: Callable[..., CyclerTable]) -> Description:
     """What the file states of itself; a date that is ambiguous leaves start and end open."""
     facts: list[str] = []
+    needs: tuple[tuple[str, str], ...] = ()
     try:
         table = read(path)
         start = table.start
     except ClockError as problem:
         table = read(path, date_order="month-first")
         start = None
-        facts.append(f"{problem.what}: date_order settles it")
+        needs = (("date_order", problem.what),)
     sweeps = int((table.frequency > 0.0).sum())
     if sweeps:
         facts.append(f"{sweeps} impedance points")
     rows = len(table.time)
+    if start is None and not needs:
+        facts.append("states no date")
+        if not table.spectra_only:
+            needs = (("started", "the file states no date"),)
+    if not table.spectra_only and table.positive_plates is None:
+        needs = (*needs, ("cell.plates_under_positive_current", "the file states no sign"))
     if start is None:
-        return Description(name, rows=rows, facts=tuple(facts or ["states no date"]))
+        return Description(name, rows=rows, facts=tuple(facts), needs=needs)
     first, last = (start + timedelta(seconds=float(t)) for t in (table.time[0], table.time[-1]))
     return Description(
-        name, start=first.isoformat(), end=last.isoformat(), rows=rows, facts=tuple(facts)
+        name,
+        start=first.isoformat(),
+        end=last.isoformat(),
+        rows=rows,
+        facts=tuple(facts),
+        needs=needs,
     )

@@ -146,7 +146,9 @@ class Description:
     """What a file's header says of it, before anything is computed.
 
     ``start`` and ``end`` are naive or aware ISO 8601 texts as the file states them; ``facts``
-    are short texts for a person; ``problems`` are what would stop a run.
+    are short texts for a person; ``problems`` are what would stop a run. ``needs`` are what would
+    stop it unless a key is given in cell.toml: (key, why), the key an option beside the files
+    ("date_order") or a dotted one ("cell.area_mm2").
     """
 
     format: str
@@ -155,3 +157,4 @@ class Description:
     rows: int | None = None
     facts: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
