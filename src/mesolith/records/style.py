@@ -66,7 +66,7 @@ _LOOK: dict[str, Any] = {
 def house_style() -> Iterator[None]:
     """Matplotlib's defaults with the house's look, whatever the user's matplotlibrc says."""
     import matplotlib
-    from cycler import cycler
+    from matplotlib.rcsetup import cycler
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
