@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mesolith.experiment.inspection import inspect_cell
 from mesolith.io.midas import read_midas
 from mesolith.io.truth_table import read_truth
 from mesolith.io.zplot import read_zplot
+from mesolith.techniques import all_techniques
 from mesolith.virtual.demo import folder_name, write_demo
 
 STATES = ("pristine", "plating 1", "stripping 1", "plating 2", "stripping 2")
@@ -44,6 +46,14 @@ def test_every_file_that_cell_toml_names_is_there(folder: Path) -> None:
         assert state["measured_at"].tzinfo is not None
     assert [state["after"]["current_ma_cm2"] for state in cell["state"][1:]] == [0.1, -0.1] * 2
     assert cell["cell"]["area_mm2"] == pytest.approx(np.pi / 4.0 * 0.38**2, rel=1e-5)
+
+
+def test_check_finds_no_mistake(folder: Path) -> None:
+    inspection = inspect_cell(folder / "cell.toml", all_techniques())
+    assert inspection.mistakes == ()
+    problems = [found.description.problems for found in inspection.files]
+    assert len(problems) == 11
+    assert not any(problems)
 
 
 @pytest.mark.parametrize("state", STATES)

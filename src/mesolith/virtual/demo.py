@@ -148,7 +148,7 @@ def cell_toml(
     plan = cell.plan
     pressure = plan.stack_pressure_mpa
     if len(set(pressure)) == 1:
-        load = f"{pressure[0]:g}"
+        load = f"{pressure[0]:.1f}"
     else:
         pairs = zip(plan.states, pressure, strict=True)
         load = "[" + ", ".join(f'{{ state = "{s.name}", value = {p:g} }}' for s, p in pairs) + "]"
@@ -185,9 +185,9 @@ beamline = {{ zone = "{ZONE}", offset_s = 0.0 }}
 
 # Standard deviations of the grain lists: the files do not state them.
 [hedm]
-sigma_position_um = {instrument.stated_share * instrument.sigma_position_um:g}
+sigma_position_um = {instrument.stated_share * instrument.sigma_position_um:.2f}
 sigma_orientation_deg = {instrument.stated_share * math.degrees(instrument.sigma_orientation_rad):g}
-sigma_strain = {instrument.stated_share * instrument.sigma_strain:g}
+sigma_strain = {instrument.stated_share * instrument.sigma_strain:.2e}
 """
     return head + "".join(
         _state_toml(cell, number, run, files)
