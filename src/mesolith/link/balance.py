@@ -56,7 +56,7 @@ def compute(work: Work) -> None:
     trackings = [read_record(source.record_file, Tracking) for source in tracked]
     remarks: list[Remark] = []
     _check_phases(names, maps)
-    materials = materials_of_phases(maps[0].phases, work.settings["electrolyte"], remarks)
+    materials = materials_of_phases(maps[0].phases, work.table("electrolyte"), remarks)
     given = work.settings["conditions.stack_pressure_mpa"]
     reference = reference_from_equilibrium(
         names,
@@ -171,7 +171,10 @@ def reference_from_equilibrium(
         targets[k], half_width[k] = target_stress(
             float(given_pressure[k]), lateral=lateral, porosity=porosity
         )
-    prepared = [_prepare(grain_map, materials) for grain_map in maps]
+    start = maps[0].phases.lattice
+    if mode == "given":
+        start = np.array([material.lattice for material in materials])
+    prepared = [_prepare(grain_map, materials, start) for grain_map in maps]
     groups = [[k] for k in range(count)] if mode == "state" else [list(range(count))]
     dilatation = np.zeros(count)
     if mode != "given":
@@ -224,6 +227,7 @@ def reference_from_equilibrium(
     return _assemble(
         states=tuple(states),
         prepared=prepared,
+        start=start,
         dilatation=dilatation,
         targets=targets,
         half_width=half_width,
@@ -254,6 +258,7 @@ def _assemble(
     *,
     states: tuple[str, ...],
     prepared: list[_State],
+    start: FloatArray,
     dilatation: FloatArray,
     targets: FloatArray,
     half_width: FloatArray,
@@ -284,14 +289,13 @@ def _assemble(
     else:
         variance = np.zeros(count)
         imbalance_variance = own + target_variance
-    phases = prepared[0].map.phases
     scale = np.ones((count, 1, 6))
     scale[:, 0, :3] += dilatation[:, None]
     return Reference(
         state=states,
-        phase=phases.name,
-        start=phases.lattice,
-        lattice=phases.lattice[None] * scale,
+        phase=prepared[0].map.phases.name,
+        start=start,
+        lattice=start[None] * scale,
         dilatation=dilatation,
         dilatation_se=np.sqrt(variance) / bulk,
         # evenly spread between its ends
@@ -310,7 +314,7 @@ def _assemble(
     )
 
 
-def _prepare(grain_map: GrainMap, materials: Sequence[Material]) -> _State:
+def _prepare(grain_map: GrainMap, materials: Sequence[Material], start: FloatArray) -> _State:
     if not len(grain_map):
         raise InvalidValueError("a grain map without grains has no mean stress")
     stiffness = stiffness_of_grains(materials, grain_map.phase)
@@ -318,7 +322,7 @@ def _prepare(grain_map: GrainMap, materials: Sequence[Material]) -> _State:
         map=grain_map,
         stiffness=stiffness,
         weights=normalised_weights(grain_map.radius, grain_map.completeness),
-        start=grain_map.phases.lattice[grain_map.phase],
+        start=start[grain_map.phase],
         response=response_to_dilatation(stiffness, grain_map.orientation),
     )
 

@@ -19,8 +19,8 @@ def remarks_on(reference: Reference) -> list[Remark]:
             Remark(
                 "assumed",
                 _WHERE,
-                "the files' own lattice was taken as strain-free; its error is unknown and in no "
-                "interval. 100 ppm of it are "
+                "the material's own lattice was taken as strain-free; its error is unknown and in "
+                "no interval. 100 ppm of it are "
                 f"{1e-4 * float(reference.stiffness_bulk.mean()):.0f} MPa of hydrostatic stress.",
             )
         )

@@ -15,8 +15,8 @@ from mesolith.records.field import Record, quantity
 class Reference(Record):
     """Strain-free lattices from mechanical equilibrium, one row a state, with their errors.
 
-    The lattice of every phase is the file's own, ``start``, times 1 + ``dilatation``. Where one
-    reference serves the whole cell the rows are equal. ``mean_*_variance`` are parts of the
+    The lattice of every phase is ``start`` (the files' own, or the materials' where ``mode`` is
+    "given") times 1 + ``dilatation``. Where one reference serves the whole cell the rows are equal. ``mean_*_variance`` are parts of the
     variance of a state's weighted mean hydrostatic stress before any correction; the error of
     the reference is their mean over the states (all independent between states).
     ``imbalance`` is what is left of the mean hydrostatic stress of a state above its target, a
@@ -26,14 +26,14 @@ class Reference(Record):
     state: tuple[str, ...] = quantity("state", shape=("state",), dtype="str")
     phase: tuple[str, ...] = quantity("phase", shape=("phase",), dtype="str")
     start: FloatArray = quantity(
-        "lattice of the files: a b c (angstrom), alpha beta gamma (rad)", shape=("phase", 6)
+        "lattice started from: a b c (angstrom), alpha beta gamma (rad)", shape=("phase", 6)
     )
     lattice: FloatArray = quantity(
         "strain-free lattice: a b c (angstrom), alpha beta gamma (rad)",
         shape=("state", "phase", 6),
     )
     dilatation: FloatArray = quantity(
-        "dilatation of the strain-free lattice against the file's",
+        "dilatation of the strain-free lattice against the one started from",
         shape=("state",),
         error="dilatation_se",
     )
