@@ -168,6 +168,18 @@ class Experiment:
                 found[dotted] = self.folder / material
         return found
 
+    def library_files_behind(self, key: str) -> dict[str, tuple[Path, ...]]:
+        """Files of the library materials that a setting names: dotted key -> paths."""
+        from mesolith.materials.loader import library_files
+
+        found = {}
+        for name in MATERIAL_KEYS:
+            material = getattr(self.electrolyte, name)
+            dotted = f"electrolyte.{name}"
+            if key in ("electrolyte", dotted) and material is not None and not is_cif(material):
+                found[dotted] = library_files(material)
+        return found
+
     def _table(self, name: str) -> Any:
         if name in ("cell", "conditions", "electrolyte", "clock"):
             return getattr(self, name)

@@ -46,7 +46,7 @@ def compute(work: Work) -> None:
     reference = read_record(work.source("link.balance").record_file, Reference)
     remarks: list[Remark] = []
     # what the materials had to assume is said once, by link.balance
-    materials = materials_of_phases(grain_map.phases, work.settings["electrolyte"], [])
+    materials = materials_of_phases(grain_map.phases, work.table("electrolyte"), [])
     final = stressed_grain_map(
         grain_map,
         reference,

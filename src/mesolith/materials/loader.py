@@ -41,6 +41,12 @@ def library_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _LIBRARY.glob("*.toml")))
 
 
+def library_files(name: str) -> tuple[Path, Path]:
+    """The two files that say all about a library material: its constants and its CIF."""
+    _, path = _library_entry(name)
+    return _LIBRARY / f"{name}.toml", path
+
+
 def load_material(
     name: str | Path, *, stiffness_gpa: Sequence[float] | Sequence[Sequence[float]] | None = None
 ) -> Material:

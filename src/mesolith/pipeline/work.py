@@ -57,6 +57,18 @@ class Work:
         (found,) = self.inputs[name]
         return found
 
+    def table(self, key: str) -> Mapping[str, Any]:
+        """A table of cell.toml in which each file that the user named is its path now.
+
+        The settings themselves hold only the file's name: its content is in the part's key, its
+        place is not.
+        """
+        values = dict(self.settings[key] or {})
+        for name in values:
+            if f"{key}.{name}" in self.inputs:
+                values[name] = str(self.source(f"{key}.{name}").path)
+        return values
+
 
 @dataclass(frozen=True, slots=True)
 class Remark:

@@ -172,13 +172,18 @@ class Planner:
         return values[0]["value"] if step.per == "state" else values
 
     def _add_material(self, key: str, settings: dict[str, Any], inputs: Inputs) -> None:
-        """A CIF of the user's is a raw file: its content counts, not its place."""
+        """A CIF of the user's is a raw file: its content counts, not its place.
+
+        The files of a library material are inputs as well, since a later release may correct them.
+        """
         for name, path in self.experiment.files_behind(key).items():
             inputs[name] = raw_inputs(self.store.fingerprints, path.name, [path])
             if isinstance(settings[key], Mapping):
                 settings[key] = {**settings[key], name.rpartition(".")[2]: path.name}
             else:
                 settings[key] = path.name
+        for name, paths in self.experiment.library_files_behind(key).items():
+            inputs[f"{name} (library)"] = raw_inputs(self.store.fingerprints, name, paths)
 
     def _label(self, step: Step, states: list[int]) -> str:
         if step.per == "cell":
