@@ -6,7 +6,8 @@ finished.result          # folder with report.html, cell.nxs, tables/
 cell = open("result")    # the same cell, from cell.nxs
 """
 
+from mesolith.workflow.plan import Plan, make_plan
 from mesolith.workflow.running import Finished, open_cell, run, run_cell
 from mesolith.workflow.running import open_cell as open
 
-__all__ = ["Finished", "open", "open_cell", "run", "run_cell"]
+__all__ = ["Finished", "Plan", "make_plan", "open", "open_cell", "run", "run_cell"]
