@@ -226,12 +226,12 @@ def test_each_mistake_is_found_at_its_line(tmp_path: Path, old: str, new: str, w
 
 
 def test_a_key_that_a_step_needs(tmp_path: Path) -> None:
-    text = CELL.replace("plates_under_positive_current", "# plates_under_positive_current")
+    text = CELL.replace("material =", "# material =")
     ((line, said),) = mistakes_of(tmp_path, text)
-    assert line == line_of(CELL, "[cell]")
+    assert line == line_of(CELL, "[electrolyte]")
     assert said == (
-        "[cell] lacks the key 'plates_under_positive_current', which the step logs.read works "
-        "with. `mesolith explain cell.plates_under_positive_current` says what it is."
+        "[electrolyte] lacks the key 'material', which the step maps.read works with. "
+        "`mesolith explain electrolyte.material` says what it is."
     )
 
 

@@ -113,12 +113,14 @@ def _describe(name: str, path: Path) -> Description:
     start = re.search(r"start=(\S+)", text)
     rows = re.search(r"rows=(\d+)", text)
     problems = ("the header is cut short.",) if "cut" in text else ()
+    needs = tuple((key, "something is open") for key in re.findall(r"needs=(\S+)", text))
     return Description(
         name,
         start=start[1] if start else None,
         rows=int(rows[1]) if rows else None,
         facts=(f"{rows[1]} rows",) if rows else (),
         problems=problems,
+        needs=needs,
     )
 
 
@@ -131,7 +133,7 @@ MAPS = Technique(
     record="mesolith.records.grains:GrainMap",
     settings=f"{HERE}:MapSettings",
     formats=(f"{HERE}:TOY", f"{HERE}:LOG"),
-    steps=(Step("maps.read", 1, "none:none", "state", ("raw",), ("maps.sigma_um",)),),
+    steps=(Step("maps.read", 1, "none:none", "state", ("raw",), ("maps.sigma_um", "electrolyte")),),
 )
 LOGS = Technique(
     name="logs",

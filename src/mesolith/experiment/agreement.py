@@ -12,7 +12,7 @@ from mesolith.experiment.experiment import ExperimentState
 from mesolith.experiment.mistakes import Book, did_you_mean
 from mesolith.experiment.places import KeyPath
 from mesolith.experiment.sections import NEEDED, STATE, After
-from mesolith.pipeline.technique import Technique
+from mesolith.pipeline.technique import Step, Technique
 
 _ROUNDING = 1.02  # a length given with two digits
 
@@ -58,15 +58,12 @@ def _needed(
     techniques: tuple[Technique, ...],
     book: Book,
 ) -> None:
-    """Keys without a safe default, where a step of a technique that is used works with them."""
-    used = {key for state in states for key in state.files}
+    """Keys without a safe default, where a step that will run works with them."""
     wanted: dict[str, str] = {}
-    for technique in techniques:
-        if technique.key in used:
-            for step in technique.steps:
-                for setting in step.settings:
-                    if setting in NEEDED:
-                        wanted.setdefault(NEEDED[setting], step.name)
+    for step in _steps_to_run(states, techniques):
+        for setting in step.settings:
+            if setting in NEEDED:
+                wanted.setdefault(NEEDED[setting], step.name)
     for dotted, step_name in wanted.items():
         table, _, key = dotted.partition(".")
         if key in values[table] and values[table][key] is None:
@@ -75,6 +72,22 @@ def _needed(
                 f"[{table}] lacks the key {key!r}, which the step {step_name} works with",
                 f"`mesolith explain {dotted}` says what it is.",
             )
+
+
+def _steps_to_run(
+    states: tuple[ExperimentState, ...], techniques: tuple[Technique, ...]
+) -> list[Step]:
+    """Steps of the techniques that have files, and the links that find their inputs."""
+    from mesolith.link import STEPS
+
+    used = {key for state in states for key in state.files}
+    running = [step for t in techniques if t.key in used for step in t.steps]
+    names = {step.name for step in running}
+    for step in STEPS:
+        if all(name.endswith("?") or name in names for name in step.inputs):
+            running.append(step)
+            names.add(step.name)
+    return running
 
 
 def _names(states: tuple[ExperimentState, ...], book: Book) -> None:

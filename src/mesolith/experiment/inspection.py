@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from mesolith.errors import (
     ClockError,
@@ -21,9 +22,6 @@ from mesolith.experiment.places import KeyPath
 from mesolith.experiment.reading import Reading, read_cell_file
 from mesolith.experiment.sections import STATE
 from mesolith.pipeline.technique import Description, Format, Technique, load
-
-HEAD_BYTES = 65_536
-SURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +58,13 @@ def inspect_cell(path: Path, techniques: tuple[Technique, ...]) -> Inspection:
     """
     reading = read_cell_file(path, techniques)
     files = tuple(_described(reading, techniques))
-    _check_clocks(files, reading)
+    for found in files:
+        _check_clock(found, reading)
+        _check_needs(found, reading)
     _check_order(files, reading.book)
     mistakes = tuple(sorted(set(reading.book.mistakes), key=lambda m: (m.place, m.text)))
     experiment = None if mistakes else reading.experiment
     return Inspection(reading.path, mistakes, experiment, files)
-
-
-def recognised(path: Path, formats: dict[str, Format]) -> Format | None:
-    """The format that the file's content is most likely of, or None."""
-    with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
-    chances = {name: load(found.recognise)(path, head) for name, found in formats.items()}
-    best = max(chances, key=lambda name: chances[name], default=None)
-    return formats[best] if best is not None and chances[best] >= SURE else None
 
 
 def _described(reading: Reading, techniques: tuple[Technique, ...]) -> Iterator[Described]:
@@ -101,24 +92,28 @@ def _describe(
     book: Book,
 ) -> Description | None:
     """What the header says; every problem is noted at the file's place in cell.toml."""
+    from mesolith.io.recognise import recognise
+
     try:
-        chosen = recognised(file, formats)
-        if chosen is None:
-            if stated is None:
+        found = [known for known, _ in recognise(file, formats.values())]
+        if stated is not None:
+            chosen = formats[stated]
+            if found and chosen not in found:
                 book.value(
-                    place,
-                    f"{file.name} is in no format that is known here",
-                    f"Known: {', '.join(formats)}.",
-                    UnknownFormatError,
+                    (*table, "format"),
+                    f"{file.name} looks like {found[0].name!r}, not like {stated!r}",
+                    "Leave the format out: it is recognised by content.",
+                    FileFormatError,
                 )
                 return None
-            chosen = formats[stated]
-        elif stated is not None and chosen.name != stated:
+        elif found:
+            chosen = found[0]
+        else:
             book.value(
-                (*table, "format"),
-                f"{file.name} looks like {chosen.name!r}, not like {stated!r}",
-                "Leave the format out: it is recognised by content.",
-                FileFormatError,
+                place,
+                f"{file.name} is in no format that is known here",
+                f"Known: {', '.join(formats)}.",
+                UnknownFormatError,
             )
             return None
         described: Description = load(chosen.describe)(file)
@@ -134,22 +129,46 @@ def _describe(
     return described
 
 
-def _check_clocks(files: tuple[Described, ...], reading: Reading) -> None:
+def _check_clock(found: Described, reading: Reading) -> None:
     """A time without a zone needs the clock's zone, where a step works with that clock."""
-    clocks = reading.raw.get("clock", {})
-    for found in files:
-        start = _start(found)
-        if start is None or start.tzinfo is not None:
-            continue
-        for device in _devices(found.technique):
-            table = clocks.get(device) if isinstance(clocks, Mapping) else None
-            if not isinstance(table, Mapping) or "zone" not in table:
-                reading.book.value(
-                    found.place,
-                    f"{found.file.name} begins at {start.isoformat()}, in no time zone",
-                    f'Add to cell.toml: [clock] {device} = {{ zone = "Europe/Berlin" }}.',
-                    ClockError,
-                )
+    start = _start(found)
+    if start is None or start.tzinfo is not None:
+        return
+    for device in _devices(found.technique):
+        if not _given(reading.raw, ("clock", device, "zone")):
+            reading.book.value(
+                found.place,
+                f"{found.file.name} begins at {start.isoformat()}, in no time zone",
+                f'Add to cell.toml: [clock] {device} = {{ zone = "Europe/Berlin" }}.',
+                ClockError,
+            )
+
+
+def _check_needs(found: Described, reading: Reading) -> None:
+    """What the header leaves open must be said in cell.toml."""
+    state = reading.raw[STATE][found.state.index]
+    for key, why in found.description.needs:
+        if "." in key:
+            table, _, word = key.partition(".")
+            known = _given(reading.raw, (table, word))
+            where = f"[{table}] {word}"
+        else:
+            known = key in state[found.technique.key]
+            where = f"{key} beside the files"
+        if not known:
+            reading.book.value(
+                found.place,
+                f"{found.file.name}: {why}",
+                f"Say {where}; `mesolith explain {key}` says how.",
+            )
+
+
+def _given(raw: Any, words: tuple[str, ...]) -> bool:
+    for word in words:
+        if not isinstance(raw, Mapping) or word not in raw:
+            return False
+        raw = raw[word]
+    return True
 
 
 def _devices(technique: Technique) -> list[str]:

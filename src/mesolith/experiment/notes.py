@@ -5,6 +5,8 @@ from __future__ import annotations
 from mesolith.experiment.experiment import Experiment
 from mesolith.experiment.inspection import Described
 
+SIGN = "cell.plates_under_positive_current"
+
 
 def notes(experiment: Experiment, files: tuple[Described, ...]) -> list[str]:
     """Sentences for `mesolith check`: first what is missing, then what only the user knows."""
@@ -35,6 +37,11 @@ def _questions(experiment: Experiment, files: tuple[Described, ...]) -> list[str
         asked.append(
             f"Does lithium plate on the {cell.plates_under_positive_current} electrode under "
             "positive current? The other answer turns plating into stripping."
+        )
+    elif any(SIGN in step.settings for found in files for step in found.technique.steps):
+        asked.append(
+            f"{SIGN} is not given: each file format's own convention is taken, and the report "
+            "says so."
         )
     if not experiment.given("conditions.lateral"):
         asked.append("conditions.lateral is not given: the sides are taken as free.")

@@ -291,12 +291,8 @@ class FilesTable:
     )
 
 
-# Keys without a safe default: they must be given where a step works with them.
-NEEDED: Mapping[str, str] = {
-    "cell.area_mm2": "cell.area_mm2",
-    "cell.plates_under_positive_current": "cell.plates_under_positive_current",
-    "electrolyte": "electrolyte.material",
-}
+# What a step cannot do without when it works with a setting: no default is safe.
+NEEDED: Mapping[str, str] = {"electrolyte": "electrolyte.material"}
 SECTIONS: Mapping[str, type] = {
     "cell": CellTable,
     "conditions": ConditionsTable,
