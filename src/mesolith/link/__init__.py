@@ -31,4 +31,18 @@ STEPS: tuple[Step, ...] = (
         settings=("electrolyte", "hedm.strain_definition"),
         record="mesolith.records.grains:GrainMap",
     ),
+    Step(
+        name="link.history",
+        version=1,
+        compute="mesolith.link.history:compute",
+        per="cell",
+        inputs=("echem.read?",),
+        settings=(
+            "state.after",
+            "state.measured_at",
+            "cell.area_mm2",
+            "clock.beamline",
+        ),
+        record="mesolith.records.history:History",
+    ),
 )
