@@ -88,45 +88,40 @@ def describe_zplot(path: Path) -> Description:
     from mesolith.io.zplot import read_zplot
 
     sweep = read_zplot(path)
-    rows = len(sweep.frequency)
-    start = None
+    facts = (f"{len(sweep.frequency)} frequencies",)
+    start: str | None = None
     needs: tuple[tuple[str, str], ...] = ()
-    if sweep.start is not None and sweep.start.ambiguous:
-        needs = (("date_order", f"day and month of {sweep.start.text} are ambiguous"),)
-    elif sweep.start is not None:
-        start = sweep.start.month_first.isoformat()
-    return Description("zplot", start=start, rows=rows, facts=(f"{rows} frequencies",), needs=needs)
+    if sweep.start is None:
+        facts = (*facts, "states no date")
+    else:
+        try:
+            start = sweep.start.resolve(None, where=str(path)).isoformat()
+        except ClockError as problem:
+            needs = (("date_order", problem.what),)
+    rows = len(sweep.frequency)
+    return Description("zplot", start=start, rows=rows, facts=facts, needs=needs)
 
 
 def _described(name: str, path: Path, read: Callable[..., CyclerTable]) -> Description:
-    """What the file states of itself; a date that is ambiguous leaves start and end open."""
-    facts: list[str] = []
-    needs: tuple[tuple[str, str], ...] = ()
+    """What the file states of itself, and what only cell.toml can say."""
+    needs: list[tuple[str, str]] = []
     try:
         table = read(path)
         start = table.start
     except ClockError as problem:
-        table = read(path, date_order="month-first")
+        table = read(path, date_order="month-first")  # whatever else is wrong raises again
         start = None
-        needs = (("date_order", problem.what),)
-    sweeps = int((table.frequency > 0.0).sum())
-    if sweeps:
-        facts.append(f"{sweeps} impedance points")
+        needs.append(("date_order", problem.what))
     rows = len(table.time)
-    if start is None and not needs:
-        facts.append("states no date")
-        if not table.spectra_only:
-            needs = (("started", "the file states no date"),)
-    if not table.spectra_only and table.positive_plates is None:
-        needs = (*needs, ("cell.plates_under_positive_current", "the file states no sign"))
+    sweeps = int((table.frequency > 0.0).sum())
+    facts = [f"{sweeps} impedance points"] if sweeps else []
     if start is None:
-        return Description(name, rows=rows, facts=tuple(facts), needs=needs)
+        if not needs:
+            facts.append("states no date")
+            if not table.spectra_only:
+                needs.append(("started", "its times count from a start that it does not state"))
+        return Description(name, rows=rows, facts=tuple(facts), needs=tuple(needs))
     first, last = (start + timedelta(seconds=float(t)) for t in (table.time[0], table.time[-1]))
     return Description(
-        name,
-        start=first.isoformat(),
-        end=last.isoformat(),
-        rows=rows,
-        facts=tuple(facts),
-        needs=needs,
+        name, start=first.isoformat(), end=last.isoformat(), rows=rows, facts=tuple(facts)
     )
