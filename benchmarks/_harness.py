@@ -63,7 +63,7 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 
 
 def calibration_seconds() -> float:
-    """Seconds that a fixed piece of single-threaded work takes here, best of three (about 1 s).
+    """Seconds that a fixed piece of single-threaded work takes here, best of three.
 
     Divide a time by it to compare machines, or the same machine on a busy day.
     """
