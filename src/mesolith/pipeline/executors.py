@@ -112,7 +112,6 @@ class LocalExecutor(Executor):
                 task.future.cancel()
 
     def _serve(self, worker: _Worker) -> None:
-        worker.start()
         while (task := self._tasks.get()) is not None:
             if not task.future.set_running_or_notify_cancel():
                 continue
