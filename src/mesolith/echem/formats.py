@@ -88,7 +88,7 @@ def describe_zplot(path: Path) -> Description:
     from mesolith.io.zplot import read_zplot
 
     sweep = read_zplot(path)
-    facts = (f"{len(sweep.frequency)} frequencies",)
+    facts: tuple[str, ...] = (f"{len(sweep.frequency)} frequencies",)
     start: str | None = None
     needs: tuple[tuple[str, str], ...] = ()
     if sweep.start is None:
