@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,17 +54,22 @@ def preview(
     source: Path | None = None,
     slots: int | None = None,
     memory_bytes: int | None = None,
+    anew: Collection[str] = (),
 ) -> Preview:
-    """Preview of `execute` with the same arguments."""
+    """Preview of `execute` with the same arguments; keys ``anew`` count as not computed yet."""
     findings = current_findings(store, graph)
     known = {} if source is None else read_plan(store, source).parts
-    due = {part.key for part in graph if findings[part.key].stored is None}
-    foreseen = tuple(
-        Foreseen(part, True, _reasons(part, graph, findings[part.key], known))
-        if part.key in due
-        else Foreseen(part, False, _conditions(part, graph, due))
-        for part in graph
-    )
+    absent = {part.key for part in graph if findings[part.key].stored is None}
+    due = absent | {part.key for part in graph if part.key in anew}
+
+    def foresee(part: PartSpec) -> Foreseen:
+        if part.key in absent:
+            return Foreseen(part, True, _reasons(part, graph, findings[part.key], known))
+        if part.key in due:
+            return Foreseen(part, True, ("to be computed anew",))
+        return Foreseen(part, False, _conditions(part, graph, due))
+
+    foreseen = tuple(foresee(part) for part in graph)
     parts = [item.part for item in foreseen if item.compute]
     count = max(1, default_workers() if slots is None else slots)
     limit = default_memory_limit() if memory_bytes is None else memory_bytes

@@ -23,6 +23,7 @@ from mesolith.workflow.versions import software_versions
 
 if TYPE_CHECKING:
     from mesolith.experiment import Experiment
+    from mesolith.records.cell import Cell
     from mesolith.records.drawing import Drawing
     from mesolith.workflow.plan import Plan
 
@@ -145,19 +146,25 @@ def compute_figure(work: Work) -> None:
 
 def compute_tables(work: Work) -> None:
     """Step result.tables: every record of the cell as CSV."""
+    write_cell_tables(assemble(work), work.folder, work.settings["keys"])
+
+
+def write_cell_tables(cell: Cell, folder: Path, keys: Mapping[str, str]) -> list[Path]:
+    """Every record of a cell as CSV; ``keys`` names a record's table by its dotted type."""
     from mesolith.io.tables import file_stem, write_record_tables
 
-    cell = assemble(work)
+    written = []
     for state in cell.states:
         for kind, handle in state.handles.items():
-            name = f"{state.index}_{file_stem(state.name)}_{_key_of(kind, work)}"
-            write_record_tables(work.folder, handle(), name)
+            name = f"{state.index}_{file_stem(state.name)}_{_key_of(kind, keys)}"
+            written += write_record_tables(folder, handle(), name)
     for index, handles in cell.pairs.items():
         for kind, handle in handles.items():
-            name = f"{index}_to_next_{_key_of(kind, work)}"
-            write_record_tables(work.folder, handle(), name)
+            name = f"{index}_to_next_{_key_of(kind, keys)}"
+            written += write_record_tables(folder, handle(), name)
     for kind, handle in cell.handles.items():
-        write_record_tables(work.folder, handle(), f"cell_{_key_of(kind, work)}")
+        written += write_record_tables(folder, handle(), f"cell_{_key_of(kind, keys)}")
+    return written
 
 
 def compute_nexus(work: Work) -> None:
@@ -230,9 +237,8 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _key_of(kind: type, work: Work) -> str:
+def _key_of(kind: type, keys: Mapping[str, str]) -> str:
     """Word for a record's table: the technique's key, or the record's name in small letters."""
-    keys: Mapping[str, str] = work.settings["keys"]
     return keys.get(f"{kind.__module__}:{kind.__qualname__}", kind.__qualname__.lower())
 
 
