@@ -124,7 +124,8 @@ def _read_cif(path: Path) -> tuple[str, int, FloatArray]:
         number = block.find_value("_space_group_IT_number") or block.find_value(
             "_symmetry_Int_Tables_number"
         )
-        group = gemmi.find_spacegroup_by_number(int(number)) if number else None
+        known = number is not None and number.isdigit()
+        group = gemmi.find_spacegroup_by_number(int(number)) if known else None
     if group is None:
         raise FileFormatError(
             "names no space group", where=where, remedy="Add _space_group_IT_number."
