@@ -40,9 +40,7 @@ class Bench:
             path.write_text(text or f"raw text of {name}")
         return raw_inputs(self.store.fingerprints, name, [path])
 
-    def run(
-        self, graph: Graph, executor: Executor | None = None, **options: Any
-    ) -> Outcome:
+    def run(self, graph: Graph, executor: Executor | None = None, **options: Any) -> Outcome:
         """Run with the executor, or with two threads of this process."""
         if executor is not None:
             return execute(graph, self.store, executor, source=self.source, **options)

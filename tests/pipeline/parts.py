@@ -110,5 +110,16 @@ def link_out(work: Work) -> None:
     (work.folder / OUTPUT).symlink_to(work.source("raw").path)
 
 
+def meet(mine: Path, other: Path) -> int:
+    """Come, and wait until the other has come: no part of a graph, a task by itself."""
+    mine.touch()
+    end = time.monotonic() + 20.0
+    while not other.exists():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{other.name} did not come")
+        time.sleep(0.01)
+    return os.getpid()
+
+
 def _text(path: Path) -> str:
     return (path / OUTPUT if path.is_dir() else path).read_text()

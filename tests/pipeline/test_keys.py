@@ -103,4 +103,3 @@ def test_neither_place_nor_time_nor_source_text_counts(bench: Bench, tmp_path: P
     raw = there.raw("a.txt", "same")
     os.utime(raw[0].path, (1, 1))
     assert part("x", "slow", step="toy.join", raw=raw, group="other").key == here.key
-

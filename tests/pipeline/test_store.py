@@ -116,17 +116,22 @@ def test_a_winner_made_from_other_inputs_is_replaced(place: Store) -> None:
 
 
 def test_an_error_in_a_workspace_leaves_nothing(place: Store) -> None:
-    with pytest.raises(ZeroDivisionError), place.workspace() as folder:
-        (folder / "half").write_text("half")
-        raise ZeroDivisionError
+    def fail_half_way() -> None:
+        with place.workspace() as folder:
+            (folder / "half").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert list(place.temporary.iterdir()) == []
     assert place.all_keys() == []
 
 
 def test_links_are_no_results(place: Store) -> None:
-    with pytest.raises(StoreError, match="plain files"), place.workspace() as folder:
+    with place.workspace() as folder:
         (folder / "record.h5").symlink_to(place.root / "store.json")
-        place.commit(KEY, folder, FACTS)
+        with pytest.raises(StoreError, match="plain files"):
+            place.commit(KEY, folder, FACTS)
     assert place.lookup(KEY) is None
 
 

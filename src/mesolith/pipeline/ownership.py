@@ -27,7 +27,7 @@ def is_orphan(path: Path, tag: str) -> bool:
     A process of this host is asked for; of another host nothing is known, so what it left counts
     as orphaned after a day without change.
     """
-    found = _TAG.search(tag)
+    found = _TAG.match(tag)
     if found is not None and found["host"] == _host() and os.name == "posix":
         return not _alive(int(found["pid"]))
     try:

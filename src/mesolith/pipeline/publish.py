@@ -106,7 +106,8 @@ def _restore(place: Path) -> None:
     """Clean what a killed run left beside the folder; bring the old result back if it is all."""
     made, replaced = f".{place.name}.new-", f".{place.name}.old-"
     for path in sorted(place.parent.iterdir()):
-        if not path.name.startswith((made, replaced)) or not is_orphan(path, path.name):
+        tag = path.name.removeprefix(made).removeprefix(replaced)
+        if tag == path.name or not is_orphan(path, tag):
             continue
         if path.name.startswith(replaced) and not place.exists():
             os.rename(path, place)
