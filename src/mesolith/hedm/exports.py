@@ -12,7 +12,7 @@ from mesolith.errors import InputError
 from mesolith.io.vtkhdf import PointStep, write_point_series
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
-from mesolith.records.tracking import Tracking
+from mesolith.records.lives import life_numbers
 
 
 def write_paraview(cell: Cell, path: Path) -> None:
@@ -36,27 +36,6 @@ def write_paraview(cell: Cell, path: Path) -> None:
         for index, grains in maps
     ]
     write_point_series(path, steps)
-
-
-def life_numbers(cell: Cell) -> dict[int, NDArray[np.int64]]:
-    """Number of each grain that it keeps through all states in which it is tracked.
-
-    By index of the state, one number a row; grains that appear later get new numbers.
-    """
-    lives: dict[int, NDArray[np.int64]] = {}
-    fresh = 0
-    previous: int | None = None
-    for state, grains in cell.having(GrainMap):
-        own = np.full(len(grains), -1, dtype=np.int64)
-        tracking = None if previous is None else cell.pair(previous, Tracking)
-        if tracking is not None and previous is not None:
-            own[tracking.after] = lives[previous][tracking.before]
-        new = np.flatnonzero(own < 0)
-        own[new] = fresh + np.arange(len(new))
-        fresh += len(new)
-        lives[state.index] = own
-        previous = state.index
-    return lives
 
 
 def _data(grains: GrainMap, life: NDArray[np.int64], stressed: bool) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,13 @@ def draw(cell: Cell) -> Drawing | None:
     shown = maps if len(maps) < 2 else [maps[0], maps[-1]]
     stresses = np.concatenate([_stress(grains) for _, grains in shown])
     limit = float(np.nanpercentile(np.abs(stresses), 99.5)) or 1.0
-    diameter, bottom, top = _pellet(cell, [grains for _, grains in shown])
+    pellets = [_pellet(cell, grains) for _, grains in shown]
     with house_style():
         figure = new_figure(86.0)
-        scale = _scale(diameter, top - bottom)
+        scale = min(_scale(pellet) for pellet in pellets)
         for k, (name, grains) in enumerate(shown):
             axes = axes_mm(figure, 1.0 + 82.0 * k, 1.0, _PANEL_MM, _PANEL_HEIGHT_MM)
-            _panel(axes, grains, limit, diameter, (bottom, top), scale)
+            _panel(axes, grains, limit, pellets[k], scale)
             axes.set_title(f"{name} (n = {len(grains):,})", loc="center", pad=-6)
             letter(axes, "ab"[k], left_mm=0.0, up_mm=-3.5)
         _colour_bar(figure, limit)
@@ -81,15 +82,23 @@ def _typical_error(shown: list[tuple[str, GrainMap]]) -> float:
     return float(np.nanmedian(np.concatenate(errors))) if errors else float("nan")
 
 
-def _pellet(cell: Cell, maps: list[GrainMap]) -> tuple[float, float, float]:
-    """Diameter, bottom and top of the outline (um): from cell.toml, else around the grains."""
-    position = np.concatenate([grains.position for grains in maps])
-    low, high = position.min(axis=0), position.max(axis=0)
-    reach = float(np.linalg.norm(position[:, :2] - (low + high)[:2] / 2.0, axis=1).max())
-    diameter = cell.conditions.get("cell.diameter_um") or 2.0 * reach
-    middle, height = float(low[2] + high[2]) / 2.0, float(high[2] - low[2])
-    height = cell.conditions.get("cell.thickness_um") or height
-    return float(diameter) or 1.0, middle - height / 2.0, middle + height / 2.0
+@dataclass(frozen=True, slots=True)
+class _Pellet:
+    """Outline of the electrolyte: its middle on sample axes, diameter and height, um."""
+
+    middle: FloatArray
+    diameter: float
+    height: float
+
+
+def _pellet(cell: Cell, grains: GrainMap) -> _Pellet:
+    """Diameter and height from cell.toml, else from the grains; the middle is the grains'."""
+    low, high = grains.position.min(axis=0), grains.position.max(axis=0)
+    middle = (low + high) / 2.0
+    reach = float(np.linalg.norm((grains.position - middle)[:, :2], axis=1).max())
+    diameter = float(cell.conditions.get("cell.diameter_um") or 2.0 * reach or 1.0)
+    height = float(cell.conditions.get("cell.thickness_um") or high[2] - low[2])
+    return _Pellet(middle, diameter, height)
 
 
 def _project(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -101,22 +110,15 @@ def _project(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return -sa * x + ca * y, ce * z - se * forward, ce * forward + se * z
 
 
-def _scale(diameter: float, height: float) -> float:
+def _scale(pellet: _Pellet) -> float:
     """Page points for one um such that the pellet fills a panel."""
-    tall = height * np.cos(_ELEVATION) + diameter * np.sin(_ELEVATION)
-    room = min(_PANEL_MM / (1.12 * diameter), 66.0 / (1.06 * tall))
+    tall = pellet.height * np.cos(_ELEVATION) + pellet.diameter * np.sin(_ELEVATION)
+    room = min(_PANEL_MM / (1.12 * pellet.diameter), 62.0 / (1.06 * tall))
     return float(room * 72.0 / MM_PER_INCH)
 
 
-def _panel(
-    axes: Any,
-    grains: GrainMap,
-    limit: float,
-    diameter: float,
-    ends: tuple[float, float],
-    scale: float,
-) -> None:
-    horizontal, vertical, near = _project(grains.position)
+def _panel(axes: Any, grains: GrainMap, limit: float, pellet: _Pellet, scale: float) -> None:
+    horizontal, vertical, near = _project(grains.position - pellet.middle)
     stress = np.nan_to_num(_stress(grains))
     share = np.clip(np.abs(stress) / limit, 0.0, 1.0)
     colours = diverging_map()(0.5 + 0.5 * np.clip(stress / limit, -1.0, 1.0))
@@ -125,7 +127,7 @@ def _panel(
     colours[:, 3] = quiet + (0.95 - quiet) * share**1.2
     points = np.maximum(2.0 * grains.radius * scale, 1.2) ** 2
     order = np.argsort(near, kind="stable")
-    _outline(axes, diameter, ends, behind=True)
+    _outline(axes, pellet, behind=True)
     axes.scatter(
         horizontal[order],
         vertical[order],
@@ -134,21 +136,20 @@ def _panel(
         linewidths=0,
         rasterized=True,
     )
-    _outline(axes, diameter, ends, behind=False)
+    _outline(axes, pellet, behind=False)
     width, height = (side * 72.0 / MM_PER_INCH / scale for side in (_PANEL_MM, _PANEL_HEIGHT_MM))
-    middle = float(_project(np.array([0.0, 0.0, sum(ends) / 2.0]))[1])
     axes.set_xlim(-width / 2, width / 2)
-    axes.set_ylim(middle - height * 0.53, middle + height * 0.47)
+    axes.set_ylim(-height * 0.55, height * 0.45)
     axes.set_axis_off()
-    _triad(axes, diameter, ends)
+    _triad(axes, pellet)
 
 
-def _outline(axes: Any, diameter: float, ends: tuple[float, float], *, behind: bool) -> None:
+def _outline(axes: Any, pellet: _Pellet, *, behind: bool) -> None:
     angle = np.linspace(0.0, 2.0 * np.pi, 181)
+    radius = pellet.diameter / 2.0
+    ends = (-pellet.height / 2.0, pellet.height / 2.0)
     for z in ends:
-        ring = np.column_stack(
-            [diameter / 2 * np.cos(angle), diameter / 2 * np.sin(angle), np.full(181, z)]
-        )
+        ring = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full(181, z)])
         x, y, near = _project(ring)
         hidden = (near < _project(np.array([0.0, 0.0, z]))[2]) & (z == ends[0])
         mask = hidden if behind else ~hidden
@@ -157,20 +158,19 @@ def _outline(axes: Any, diameter: float, ends: tuple[float, float], *, behind: b
             np.where(mask, y, np.nan),
             color=FAINT if behind else INK,
             linewidth=0.6,
-            linestyle="-",
         )
     if not behind:
-        for side in (-1.0, 1.0):
-            edge = np.array([-np.sin(_AZIMUTH), np.cos(_AZIMUTH), 0.0]) * side * diameter / 2
-            x, y, _ = _project(np.array([[edge[0], edge[1], z] for z in ends]))
+        for side in (-radius, radius):
+            edge = side * np.array([-np.sin(_AZIMUTH), np.cos(_AZIMUTH)])
+            x, y, _ = _project(np.array([[*edge, z] for z in ends]))
             axes.plot(x, y, color=INK, linewidth=0.6)
 
 
-def _triad(axes: Any, diameter: float, ends: tuple[float, float]) -> None:
+def _triad(axes: Any, pellet: _Pellet) -> None:
     """Three short axes with a length beside the pellet's foot."""
+    diameter = pellet.diameter
     length = _round_length(diameter / 6.0)
-    foot = np.array([0.0, 0.0, ends[0]])
-    x0, y0, _ = _project(foot)
+    x0, y0, _ = _project(np.array([0.0, 0.0, -pellet.height / 2.0]))
     left, bottom = float(x0) - 0.50 * diameter, float(y0) - 0.27 * diameter
     for name, axis in (("x", [1, 0, 0]), ("y", [0, 1, 0]), ("z", [0, 0, 1])):
         dx, dy, _ = _project(length * np.array(axis, dtype=float))

@@ -24,6 +24,8 @@ PURPLE = "#CC79A7"
 SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 # compression, no stress, tension
 DIVERGING = ("#08306b", "#2171b5", "#8fbcdf", "#d8d8d8", "#f0a582", "#c8431f", "#67000d")
+# none, much
+SEQUENTIAL = ("#dcdcdc", "#f2c38a", "#e67f33", "#a8350f", "#4a0d05")
 
 _LOOK: dict[str, Any] = {
     "font.family": "sans-serif",

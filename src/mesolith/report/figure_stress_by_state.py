@@ -48,7 +48,7 @@ def draw(cell: Cell) -> Drawing | None:
     return Drawing(
         figure=figure,
         caption=(
-            "Hydrostatic stress by state, tension positive. (a) Mean over grains, smallest and "
+            "Hydrostatic stress by state, tension positive. (a) Mean by volume, smallest and "
             "largest grain with their own 95 % intervals, and the 0.5 and 99.5 % points net of "
             "noise with 68 % intervals; the grey band is how far noise alone would carry the "
             "most extreme of so many grains. (b) The mean with 68 % (thick) and 95 % (thin) "
@@ -57,9 +57,10 @@ def draw(cell: Cell) -> Drawing | None:
             f"Grains: {counts}."
         ),
         how=(
-            "The mean is over grains, each counted once. Its error is the grains' random errors "
-            "and the common modes, added in squares; a mode that several states share shifts them "
-            "together, so differences between states are known better than the bars suggest. "
+            "The mean is weighted by volume. Its error holds the grains' own (noise, volumes) "
+            "and what they share (strain-free reference, load, drift of the state); what the "
+            "states share cancels in their differences. Robust extremes: quantiles with the "
+            "widening by noise taken back as for a normal distribution. "
             "Absolute values hang on the strain-free reference, which the papers do not know; "
             "here it comes from mechanical equilibrium."
         ),

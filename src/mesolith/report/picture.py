@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mesolith.records.drawing import Drawing
-from mesolith.records.style import house_style
+from mesolith.records.style import MM_PER_INCH, WIDTH_MM, house_style
 
 _ABOVE_BYTES = 2_500_000
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered figure: ``image`` holds SVG or PNG bytes (``kind`` says which), the rest words."""
+    """A rendered figure: ``image`` holds SVG or PNG bytes (``kind`` says which), the rest words.
+
+    ``share`` is its width as a share of the full 180 mm, so that letters look alike on the page.
+    """
 
     name: str
     title: str
@@ -26,6 +29,7 @@ class Picture:
     kind: str
     image: bytes
     has_table: bool = False
+    share: float = 1.0
 
     def save(self, folder: Path) -> None:
         """Write NAME.svg (or .png) and NAME.json into the folder."""
@@ -61,6 +65,7 @@ def picture_from_drawing(name: str, title: str, number: str, drawing: Drawing) -
         kind=kind,
         image=image,
         has_table=bool(drawing.table),
+        share=min(1.0, float(drawing.figure.get_size_inches()[0]) * MM_PER_INCH / WIDTH_MM),
     )
 
 

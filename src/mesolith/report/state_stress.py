@@ -8,8 +8,10 @@ from statistics import NormalDist
 import numpy as np
 
 from mesolith.axes import FloatArray
+from mesolith.link.means import mean_stress
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
+from mesolith.records.reference import Reference
 
 FIELD = "stress_hydrostatic"
 TAIL = 0.005
@@ -19,8 +21,9 @@ TAIL = 0.005
 class StateStress:
     """Hydrostatic stress over the grains of one state, MPa, tension positive.
 
-    ``mean_random`` and ``mean_common`` are the standard errors of the mean from the grains' own
-    errors and from what shifts all grains together. ``low`` and ``high`` are the smallest and the
+    The mean is weighted by volume. ``mean_random`` and ``mean_common`` are its standard errors
+    from the grains (noise and volumes) and from what shifts all grains together (reference,
+    drift). ``low`` and ``high`` are the smallest and the
     largest grain with their random errors; ``robust_low`` and ``robust_high`` the 0.5 and 99.5 %
     points net of noise, each as (value, lower, upper) with a 68 % interval. ``noise_reach`` is
     the distance from the mean that noise alone gives the largest of so many grains (median).
@@ -46,34 +49,80 @@ class StateStress:
 
 def state_stresses(cell: Cell) -> list[StateStress]:
     """One entry for each state with stresses, in order."""
+    reference = _reference(cell)
     found = []
     for state, grains in cell.having(GrainMap):
         if grains.stress_hydrostatic is None:
             continue
         good = np.isfinite(grains.stress_hydrostatic)
         if np.any(good):
-            found.append(_summary(state.name, state.index, grains, good))
+            found.append(_summary(state.name, state.index, grains, good, reference))
     return found
 
 
-def _summary(name: str, index: int, grains: GrainMap, good: np.ndarray) -> StateStress:
-    stress = np.asarray(grains.stress_hydrostatic)[good]
+def _reference(cell: Cell) -> Reference | None:
+    if Reference not in cell:
+        return None
+    return cell[Reference]
+
+
+def mean_change(cell: Cell, before: StateStress, after: StateStress) -> tuple[float, float]:
+    """Change of the mean hydrostatic stress between two states with its standard error, MPa.
+
+    A reference that both states share cancels; a drift of one state does not.
+    """
+    change = after.mean - before.mean
+    if Reference not in cell:
+        return change, float(np.hypot(before.mean_random, after.mean_random))
+    reference = cell[Reference]
+    rows = [reference.row(before.state), reference.row(after.state)]
+    own = reference.mean_noise_variance[rows] + reference.mean_volume_variance[rows]
+    drift = (reference.drift_sigma * reference.stiffness_bulk[rows]) ** 2
+    return change, float(np.sqrt(np.sum(own + drift)))
+
+
+def _mean(
+    name: str, grains: GrainMap, good: np.ndarray, reference: Reference | None
+) -> tuple[float, float, float]:
+    """Mean, its error from the grains, and its error from what they share."""
+    if reference is not None:
+        found = mean_stress(grains, reference, state=name, select=good)
+        return (
+            found.mean,
+            float(np.hypot(found.noise, found.volume)),
+            float(np.hypot(found.reference, found.drift)),
+        )
+    weights = grains.radius[good] ** 3 / np.sum(grains.radius[good] ** 3)
     sigma = grains.stress_hydrostatic_se
-    error = np.zeros(len(stress)) if sigma is None else np.nan_to_num(sigma[good])
+    error = np.zeros(len(weights)) if sigma is None else np.nan_to_num(sigma[good])
     common = [
-        mode.sigma * float(np.mean(np.broadcast_to(mode.derivatives[FIELD], good.shape)[good]))
+        mode.sigma * float(weights @ np.broadcast_to(mode.derivatives[FIELD], good.shape)[good])
         for mode in grains.common_modes
         if FIELD in mode.derivatives
     ]
+    return (
+        float(weights @ np.asarray(grains.stress_hydrostatic)[good]),
+        float(np.sqrt(np.sum((weights * error) ** 2))),
+        float(np.sqrt(np.sum(np.square(common)))),
+    )
+
+
+def _summary(
+    name: str, index: int, grains: GrainMap, good: np.ndarray, reference: Reference | None
+) -> StateStress:
+    stress = np.asarray(grains.stress_hydrostatic)[good]
+    sigma = grains.stress_hydrostatic_se
+    error = np.zeros(len(stress)) if sigma is None else np.nan_to_num(sigma[good])
     low, high = int(np.argmin(stress)), int(np.argmax(stress))
     typical = float(np.median(error))
+    mean, mean_random, mean_common = _mean(name, grains, good, reference)
     return StateStress(
         state=name,
         index=index,
         grains=len(stress),
-        mean=float(np.mean(stress)),
-        mean_random=float(np.sqrt(np.sum(error**2)) / len(stress)),
-        mean_common=float(np.sqrt(np.sum(np.square(common)))),
+        mean=mean,
+        mean_random=mean_random,
+        mean_common=mean_common,
         low=(float(stress[low]), float(error[low])),
         high=(float(stress[high]), float(error[high])),
         robust_low=_robust_extreme(stress, error, TAIL),

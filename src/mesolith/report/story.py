@@ -8,10 +8,11 @@ import numpy as np
 
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
+from mesolith.records.reference import Reference
 from mesolith.records.tracking import Tracking
 from mesolith.report.charge import charge_by_state, per_area
 from mesolith.report.failure import first_collapse, impedance_change
-from mesolith.report.state_stress import FIELD, StateStress, state_stresses
+from mesolith.report.state_stress import StateStress, mean_change, state_stresses
 
 _MOST_STRESSED = 0.01
 
@@ -80,22 +81,12 @@ def failure(cell: Cell) -> list[str]:
     return sentences
 
 
-def mean_change(cell: Cell, before: StateStress, after: StateStress) -> tuple[float, float]:
-    """Change of the mean hydrostatic stress between two states with its standard error, MPa.
-
-    Modes of the same name in both states are the same error and cancel as far as they are equal.
-    """
-    shifts: dict[str, float] = {}
-    for found, sign in ((before, -1.0), (after, 1.0)):
-        for mode in cell.state(found.state)[GrainMap].common_modes:
-            if FIELD in mode.derivatives:
-                share = sign * mode.sigma * float(np.mean(mode.derivatives[FIELD]))
-                shifts[mode.name] = shifts.get(mode.name, 0.0) + share
-    variance = before.mean_random**2 + after.mean_random**2 + sum(s**2 for s in shifts.values())
-    return after.mean - before.mean, float(np.sqrt(variance))
-
-
 def _mean_sentence(cell: Cell, stresses: list[StateStress]) -> str:
+    if Reference in cell and cell[Reference].mode == "state":
+        return (
+            "Each state has a strain-free reference of its own, so the mean stresses are equal "
+            "by construction and no result."
+        )
     changes = [(mean_change(cell, a, b), a, b) for a, b in pairwise(stresses)]
     (change, error), before, after = max(changes, key=lambda entry: abs(entry[0][0]))
     low, high = min(s.mean for s in stresses), max(s.mean for s in stresses)

@@ -1,0 +1,223 @@
+"""report.html: one self-contained page, the story first, then the figures, then where from."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from mesolith.errors import FileFormatError
+from mesolith.records.cell import Cell
+from mesolith.report.picture import Picture
+from mesolith.report.provenance import provenance_html
+from mesolith.report.state_table import state_table
+from mesolith.report.story import failure, story
+from mesolith.report.viewer.viewer import viewer_html
+
+STORY = "story"
+START, END = "<!-- provenance -->", "<!-- /provenance -->"
+_URGENT = (("gap", "Gaps: data left out"), ("warning", "Warnings"))
+_CALM = (("assumed", "Assumed: values nobody gave"), ("note", "Notes"))
+_UNITS = {"mpa": "MPa", "um": "µm", "mm2": "mm²", "c": "°C", "h": "h", "s": "s", "gpa": "GPa"}
+
+
+def write_report(path: Path, *, cell: Cell, pictures: Sequence[Picture]) -> None:
+    """Write the page; where everything comes from enters later by `with_provenance`.
+
+    The figure called "story" stands on the first page, the others follow in their order. Every
+    text from a user is escaped. The same cell and pictures give the same bytes.
+    """
+    first = [picture for picture in pictures if picture.name == STORY]
+    rest = [picture for picture in pictures if picture.name != STORY]
+    viewer = viewer_html(cell)
+    sections = [
+        _story(cell, first),
+        ""
+        if viewer is None
+        else f'<section id="grains"><h2>The grains in 3-D</h2>{viewer}</section>',
+        _figures(rest, 1 + len(first)),
+        f'<section id="provenance"><h2>Where this comes from</h2>\n{START}\n{END}\n</section>',
+    ]
+    links = [("story", "Story")]
+    links += [] if viewer is None else [("grains", "3-D view")]
+    links += [("figures", "Figures")] if rest else []
+    links += [("provenance", "Provenance")]
+    html = _TEMPLATE.format(
+        title=escape(cell.name),
+        style=_style(),
+        subtitle=_subtitle(cell),
+        links="".join(f'<a href="#{place}">{word}</a>' for place, word in links),
+        sections="\n".join(section for section in sections if section),
+    )
+    path.write_text(html, encoding="utf-8", newline="\n")
+
+
+def with_provenance(page: str, provenance: Mapping[str, Any]) -> str:
+    """The page with its provenance block filled; what stood there before is replaced.
+
+    Raises ``FileFormatError`` where the page has no such block.
+    """
+    before, start, rest = page.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise FileFormatError("the page has no provenance block", where="report.html")
+    return f"{before}{START}\n{provenance_html(provenance)}\n{END}{after}"
+
+
+def without_provenance(page: str) -> str:
+    """The page with an empty provenance block: what a byte comparison compares."""
+    return re.sub(f"{START}.*?{END}", f"{START}\n{END}", page, count=1, flags=re.DOTALL)
+
+
+def _style() -> str:
+    folder = files("mesolith.report")
+    sheets = (folder / "page.css", folder / "viewer" / "viewer.css")
+    return "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+
+
+def _subtitle(cell: Cell) -> str:
+    parts = [cell.conditions.get("cell.stack"), cell.conditions.get("electrolyte.material")]
+    count = len(cell.states)
+    parts.append(f"{count} state{'' if count == 1 else 's'}")
+    return " · ".join(escape(str(part)) for part in parts if part)
+
+
+def _story(cell: Cell, pictures: Sequence[Picture]) -> str:
+    sentences = story(cell)
+    lead = "".join(
+        f"<p{' class=lead' if k == 0 else ''}>{escape(text)}</p>"
+        for k, text in enumerate(sentences)
+    )
+    failed = "".join(f"<p>{escape(text)}</p>" for text in failure(cell))
+    return (
+        '<section id="story" class="story"><h2>The story</h2>'
+        f"{lead}"
+        f'<div class="failed"><h3>Where it failed</h3>{failed}</div>'
+        f"{_missing(cell)}{_remarks(cell, _URGENT)}"
+        f"{''.join(_figure(picture, 1) for picture in pictures)}"
+        f"{state_table(cell)}"
+        f"{_remarks(cell, _calm(cell))}"
+        f"{_conditions(cell)}"
+        "</section>"
+    )
+
+
+def _missing(cell: Cell) -> str:
+    missing = [(where, text) for level, where, text in cell.remarks if level == "missing"]
+    if not missing:
+        return ""
+    items = "".join(
+        f"<li><b>{escape(_words(key))}</b> <span class=where>({escape(key)})</span>: "
+        f"{escape(text)}</li>"
+        for key, text in missing
+    )
+    return (
+        '<div class="remarks missing"><h3>Operating conditions that nobody gave</h3>'
+        "<p>Results of different cells compare only where these are known.</p>"
+        f"<ul>{items}</ul></div>"
+    )
+
+
+def _calm(cell: Cell) -> list[tuple[str, str]]:
+    """Assumptions and notes, and whatever else a technique calls its remarks."""
+    known = {level for level, _ in (*_URGENT, *_CALM)} | {"missing"}
+    others = dict.fromkeys(level for level, _, _ in cell.remarks if level not in known)
+    return [*_CALM, *((level, level) for level in others)]
+
+
+def _remarks(cell: Cell, levels: Sequence[tuple[str, str]]) -> str:
+    boxes = []
+    for level, heading in levels:
+        items = [
+            f"<li><span class=where>{escape(where)}:</span> {escape(text)}</li>"
+            for found, where, text in cell.remarks
+            if found == level
+        ]
+        if items:
+            boxes.append(f"<h3>{escape(heading)}</h3><ul>{''.join(items)}</ul>")
+    return f'<div class="remarks">{"".join(boxes)}</div>' if boxes else ""
+
+
+def _conditions(cell: Cell) -> str:
+    rows = [
+        f"<tr><td>{escape(_words(key))} <span class=key>{escape(key)}</span></td>"
+        f"<td>{escape(_value(value))}</td></tr>"
+        for key, value in cell.conditions.items()
+        if value is not None and not key.startswith("clock.")
+    ]
+    if not rows:
+        return ""
+    return (
+        "<details><summary>What cell.toml says of the cell</summary>"
+        f'<table class="plain"><tbody>{"".join(rows)}</tbody></table></details>'
+    )
+
+
+def _words(key: str) -> str:
+    """A dotted key as words with its unit: "stack pressure (MPa)"."""
+    words = key.rpartition(".")[2].split("_")
+    unit = _UNITS.get(words[-1]) if len(words) > 1 else None
+    return f"{' '.join(words[:-1])} ({unit})" if unit else " ".join(words)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_value(item)}" for key, item in value.items() if item is not None)
+    if isinstance(value, list | tuple):
+        return "; ".join(_value(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _figures(pictures: Sequence[Picture], first: int) -> str:
+    if not pictures:
+        return ""
+    drawn = "".join(_figure(picture, first + k) for k, picture in enumerate(pictures))
+    return f'<section id="figures"><h2>Figures</h2>{drawn}</section>'
+
+
+def _figure(picture: Picture, number: int) -> str:
+    mime = "image/svg+xml" if picture.kind == "svg" else "image/png"
+    data = base64.b64encode(picture.image).decode("ascii")
+    origin = f" ({escape(picture.number)})" if picture.number else ""
+    cite = "".join(f'<p class="cite">{escape(text)}</p>' for text in picture.cite)
+    table = (
+        f'<p class="data">Numbers: tables/{escape(picture.name)}.csv</p>'
+        if picture.has_table
+        else ""
+    )
+    return (
+        f'<figure class="figure" id="figure-{escape(picture.name)}">'
+        f'<img style="width:{100.0 * picture.share:.1f}%" src="data:{mime};base64,{data}" '
+        f'alt="{escape(f"{picture.title}. {picture.caption}")}">'
+        f'<figcaption><p><span class="label">Figure {number}. {escape(picture.title)}{origin}.'
+        f"</span> {escape(picture.caption)}</p>"
+        f'<p class="how"><b>How this was computed.</b> {escape(picture.how)}</p>'
+        f"{cite}{table}</figcaption></figure>\n"
+    )
+
+
+_TEMPLATE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} – report</title>
+<link rel="icon" href="data:,">
+<style>
+{style}
+</style>
+</head>
+<body>
+<header class="top"><h1>{title}</h1><p>{subtitle}</p></header>
+<nav class="contents" aria-label="Contents">{links}</nav>
+<main>
+{sections}
+</main>
+<footer>Made by Mesolith. Numbers stand in tables/, all of it in cell.nxs beside this page.</footer>
+</body>
+</html>
+"""

@@ -1,0 +1,114 @@
+"""The table of states on the first page: one row a state, from what its records hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from mesolith.records.cell import Cell, State
+from mesolith.records.cycling import Cycling
+from mesolith.records.grains import GrainMap
+from mesolith.records.tracking import Tracking
+from mesolith.report.charge import charge_by_state, per_area
+from mesolith.report.state_stress import state_stresses
+
+
+def state_table(cell: Cell) -> str:
+    """HTML table; columns without any value in any state are left out."""
+    _, unit = per_area(cell)
+    columns = {
+        "state": [escape(state.name) for state in cell.states],
+        "before it": [_protocol(state) for state in cell.states],
+        f"charge passed ({unit})": _charges(cell, "passed"),
+        f"net charge ({unit})": _charges(cell, "net"),
+        "half-cycle voltage (mV)": [_overpotential(s) for s in cell.states],
+        "grains": [_grains(state) for state in cell.states],
+        "mean hydrostatic stress (MPa)": _stresses(cell, "mean"),
+        "0.5 to 99.5 % point (MPa)": _stresses(cell, "extremes"),
+        "followed from before": _tracked(cell),
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    head = "".join(f'<th scope="col">{name}</th>' for name in shown)
+    rows = []
+    for first, *rest in zip(*shown.values(), strict=True):
+        cells = "".join(f"<td>{text or '–'}</td>" for text in rest)
+        rows.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
+    return (
+        '<div class="wide"><table class="states"><caption>States in order</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _protocol(state: State) -> str:
+    after: Any = state.protocol.get("after", state.protocol)
+    if not isinstance(after, Mapping):
+        return ""
+    parts = []
+    for key, one, many in (
+        ("half_cycles", "half cycle", "half cycles"),
+        ("cycles", "cycle", "cycles"),
+    ):
+        count = after.get(key)
+        if count:
+            parts.append(f"{count:g} {one if count == 1 else many}")
+    if after.get("current_ma_cm2") is not None:
+        parts.append(f"{after['current_ma_cm2']:g} mA/cm²")
+    if after.get("duration_h") is not None:
+        parts.append(f"{after['duration_h']:.3g} h")
+    return ", ".join(f"<span class=whole>{escape(part)}</span>" for part in parts)
+
+
+def _charges(cell: Cell, which: str) -> list[str]:
+    factor, _ = per_area(cell)
+    found = {c.state: getattr(c, which) * factor for c in charge_by_state(cell)}
+    return [_number(found[s.name], ".3g") if s.name in found else "" for s in cell.states]
+
+
+def _overpotential(state: State) -> str:
+    half = state[Cycling].half_cycles if Cycling in state else None
+    if half is None or not len(half.overpotential):
+        return ""
+    value, error = half.overpotential[-1] * 1e3, half.overpotential_se[-1] * 1e3
+    return f"{_number(value, '.1f')} ± {error:.1f}"
+
+
+def _grains(state: State) -> str:
+    return f"{len(state[GrainMap]):,}" if GrainMap in state else ""
+
+
+def _stresses(cell: Cell, which: str) -> list[str]:
+    found = {s.state: s for s in state_stresses(cell)}
+    texts = []
+    for state in cell.states:
+        stress = found.get(state.name)
+        if stress is None:
+            texts.append("")
+        elif which == "mean":
+            texts.append(f"{_number(stress.mean, '.1f')} ± {stress.mean_se:.1f}")
+        else:
+            low, high = stress.robust_low[0], stress.robust_high[0]
+            texts.append(f"{_number(low, '.0f')}&nbsp;to&nbsp;{_number(high, '.0f')}")
+    return texts
+
+
+def _tracked(cell: Cell) -> list[str]:
+    texts: list[str] = []
+    previous: int | None = None
+    for state in cell.states:
+        tracking = None if previous is None else cell.pair(previous, Tracking)
+        if tracking is not None and len(tracking.before):
+            right = 100.0 * float(np.mean(tracking.probability))
+            texts.append(f"{len(tracking.before):,} ({right:.1f} %)")
+        else:
+            texts.append("")
+        if GrainMap in state:
+            previous = state.index
+    return texts
+
+
+def _number(value: float, form: str) -> str:
+    text = format(value, form)
+    return "0" if float(text) == 0.0 else text.replace("-", "−")
