@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesolith.pipeline.technique import Step, Technique
+from mesolith.pipeline.technique import Figure, Step, Technique
 
 TECHNIQUE = Technique(
     name="echem",
@@ -31,6 +31,12 @@ TECHNIQUE = Technique(
             record="mesolith.records.cycling:Cycling",
         ),
     ),
-    figures=(),
-    exports=(),
+    figures=(
+        Figure(
+            "polarisation",
+            "Polarisation and impedance",
+            "after Dixit 2022, Fig. S3b-c",
+            "mesolith.echem.figure_polarisation:draw",
+        ),
+    ),
 )

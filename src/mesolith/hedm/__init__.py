@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesolith.pipeline.technique import Step, Technique
+from mesolith.pipeline.technique import Export, Figure, Step, Technique
 
 TECHNIQUE = Technique(
     name="hedm",
@@ -29,6 +29,26 @@ TECHNIQUE = Technique(
             cost="mesolith.hedm.read:cost",
         ),
     ),
-    figures=(),
-    exports=(),
+    figures=(
+        Figure(
+            "grain_map",
+            "Grain map of the first and the last state",
+            "after Dixit 2022, Fig. 1d",
+            "mesolith.hedm.figure_grain_map:draw",
+        ),
+        Figure(
+            "stress_distribution",
+            "Distribution of the grains' stresses",
+            "after Dixit 2022, Fig. 2",
+            "mesolith.hedm.figure_stress_distribution:draw",
+        ),
+    ),
+    exports=(
+        Export(
+            "paraview",
+            "grains.vtkhdf",
+            "Grains of all states as one time series for ParaView (VTKHDF).",
+            "mesolith.hedm.exports:write_paraview",
+        ),
+    ),
 )

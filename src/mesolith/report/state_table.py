@@ -37,7 +37,8 @@ def state_table(cell: Cell) -> str:
         cells = "".join(f"<td>{text or '–'}</td>" for text in rest)
         rows.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
     return (
-        '<div class="wide"><table class="states"><caption>States in order</caption>'
+        '<div class="wide"><table class="states"><caption>States in order. <span class="key">± one standard error (68 %); '
+        "in brackets the share of pairs expected to be right.</span></caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -101,7 +102,7 @@ def _tracked(cell: Cell) -> list[str]:
         tracking = None if previous is None else cell.pair(previous, Tracking)
         if tracking is not None and len(tracking.before):
             right = 100.0 * float(np.mean(tracking.probability))
-            texts.append(f"{len(tracking.before):,} ({right:.1f} %)")
+            texts.append(f"{len(tracking.before):,} ({right:.1f}&nbsp;%)")
         else:
             texts.append("")
         if GrainMap in state:
