@@ -37,8 +37,9 @@ def state_table(cell: Cell) -> str:
         cells = "".join(f"<td>{text or '–'}</td>" for text in rest)
         rows.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
     return (
-        '<div class="wide"><table class="states"><caption>States in order. <span class="key">± one standard error (68 %); '
-        "in brackets the share of pairs expected to be right.</span></caption>"
+        '<div class="wide"><table class="states"><caption>States in order. '
+        '<span class="key">± one standard error (68 %); in brackets '
+        "the share of pairs expected to be right.</span></caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
