@@ -23,7 +23,10 @@ import psutil
 from _harness import ROOT, calibration_seconds, write_result
 
 from mesolith.io.midas import read_midas
+from mesolith.records.grains import GrainMap
+from mesolith.records.tracking import Tracking
 from mesolith.virtual.demo import write_demo
+from mesolith.workflow import open_cell
 
 SECONDS, GIGABYTES, CORES = 90.0, 2.5, 2
 SEED = 30_000
@@ -99,6 +102,20 @@ def timed_run(cell: Path, work: Path) -> tuple[float, float]:
     return seconds, watch.peak / 1e9
 
 
+def finished_work(result: Path) -> dict[str, list[int]]:
+    """Grains with stress by state and tracked pairs by transition: nothing may be left out."""
+    if not (result / "report.html").is_file():
+        raise SystemExit("the run left no report.html")
+    cell = open_cell(result)
+    pairs = [cell.pair(k, Tracking) for k in range(len(cell.states) - 1)]
+    return {
+        "stressed": [
+            0 if state[GrainMap].stress is None else len(state[GrainMap]) for state in cell.states
+        ],
+        "tracked": [0 if pair is None else len(pair.before) for pair in pairs],
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the demo's cell instead")
@@ -108,16 +125,16 @@ def main() -> int:
     grains = [len(read_midas(file).grain_map) for file in lists]
     with tempfile.TemporaryDirectory(prefix="mesolith-pellet-") as temporary:
         seconds, gigabytes = timed_run(folder / "cell.toml", Path(temporary))
-        report = Path(temporary) / "result" / "report.html"
-        if not report.is_file():
-            raise SystemExit("the run left no report.html")
-        megabytes = report.stat().st_size / 1e6
-    met = seconds < SECONDS and gigabytes < GIGABYTES
+        work = finished_work(Path(temporary) / "result")
+        megabytes = (Path(temporary) / "result" / "report.html").stat().st_size / 1e6
+    whole = work["stressed"] == grains and min(work["tracked"]) > 0.8 * min(grains)
+    met = whole and seconds < SECONDS and gigabytes < GIGABYTES
     calibration = calibration_seconds()
     write_result(
         "full_pellet" if preset == "pellet-30000" else "full_pellet_quick",
         {
             "grains": grains,
+            **work,
             "seconds": seconds,
             "peak_gigabytes": gigabytes,
             "report_megabytes": megabytes,
@@ -126,6 +143,8 @@ def main() -> int:
         },
     )
     print(f"grains by state: {', '.join(str(count) for count in grains)}")
+    print(f"with stress: {', '.join(str(count) for count in work['stressed'])}")
+    print(f"tracked pairs: {', '.join(str(count) for count in work['tracked'])}")
     print(f"report.html: {megabytes:.1f} MB; speed reference {calibration:.2f} s")
     print(
         f"full pellet: {seconds:.1f} s (bar {SECONDS:.0f} s), {gigabytes:.2f} GB "

@@ -92,7 +92,7 @@ PRESETS: dict[str, CellPlan] = {
     "tiny": CellPlan(diameter_um=380.0, thickness_um=290.0, hot_spots=2),
     "demo": CellPlan(diameter_um=840.0, thickness_um=470.0),
     "pellet": CellPlan(diameter_um=1600.0, thickness_um=900.0, grain_um=57.5, log_sigma=0.25),
-    "pellet-30000": CellPlan(diameter_um=1600.0, thickness_um=900.0, grain_um=47.5, log_sigma=0.15),
+    "pellet-30000": CellPlan(diameter_um=1600.0, thickness_um=900.0, grain_um=47.6, log_sigma=0.12),
 }
 
 
