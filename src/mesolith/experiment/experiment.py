@@ -172,7 +172,7 @@ class Experiment:
         """Files of the library materials that a setting names: dotted key -> paths."""
         from mesolith.materials.loader import library_files
 
-        found = {}
+        found: dict[str, tuple[Path, ...]] = {}
         for name in MATERIAL_KEYS:
             material = getattr(self.electrolyte, name)
             dotted = f"electrolyte.{name}"
