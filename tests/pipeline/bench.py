@@ -27,7 +27,8 @@ class Bench:
 
     def __post_init__(self) -> None:
         (self.folder / "raw").mkdir(exist_ok=True)
-        self.source.touch()
+        if not self.source.exists():
+            self.source.touch()
         self.store = Store.open(self.folder / ".mesolith")
 
     @property

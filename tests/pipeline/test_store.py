@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from mesolith.errors import CorruptResultError, ResultVersionError, StoreError
 from mesolith.pipeline import fingerprint, store
 from mesolith.pipeline.keys import canonical_json, digest_of
-from mesolith.pipeline.ownership import owner_tag
+from mesolith.pipeline.ownership import is_orphan, owner_tag
 from mesolith.pipeline.store import Store, Stored
 from tests.pipeline.bench import flip_bit
 
@@ -140,7 +141,7 @@ def test_only_what_dead_processes_left_is_cleaned(place: Store) -> None:
         [
             sys.executable,
             "-c",
-            "from mesolith.pipeline.ownership import owner_tag; print(owner_tag())",
+            "from mesolith.pipeline.ownership import is_orphan, owner_tag; print(owner_tag())",
         ],
         capture_output=True,
         text=True,
@@ -160,6 +161,18 @@ def test_only_what_dead_processes_left_is_cleaned(place: Store) -> None:
         assert len(place.runs_in_progress()) == 1
     assert {path.name for path in place.temporary.iterdir()} == {mine, far}
     assert place.runs_in_progress() == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_dead_process_that_nobody_asked_about_is_dead(place: Store) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as child:
+        host, _, token = owner_tag().rpartition(f"-{os.getpid()}-")
+        tag = f"{host}-{child.pid}-{token}"
+        assert child.stdout is not None
+        child.stdout.read()
+        while not is_orphan(place.root, tag):  # a zombie now: its parent has not waited
+            time.sleep(0.001)
+        assert child.returncode is None
 
 
 def test_a_large_file_is_read_again_when_it_looks_different(

@@ -52,4 +52,13 @@ def _alive(process: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not _is_zombie(process)
+
+
+def _is_zombie(process: int) -> bool:
+    """A dead process that nobody has asked about yet, as in containers without an init."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return fields[:1] == [b"Z"]
