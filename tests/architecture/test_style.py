@@ -110,7 +110,9 @@ def _public(tree: ast.Module) -> list[Documented]:
 
 
 def _is_exempt(node: Documented) -> bool:
-    """Overloads and overriding methods take the docstring of what they stand for."""
+    """Overloads, overriding methods and a protocol's members say it elsewhere."""
+    if ast.unparse(node.body[-1]) == "...":
+        return True
     decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
     return bool(decorators & {"overload", "typing.overload", "override", "typing.override"})
 

@@ -97,6 +97,11 @@ def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     assert check_page(page.read_text(encoding="utf-8"), tmp_path) > 0
 
 
+def test_settings_page_is_what_the_declarations_say(tmp_path: Path) -> None:
+    printed = started(["mesolith", "explain", "--markdown"], tmp_path).stdout
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == printed
+
+
 def test_a_wrong_number_on_a_page_is_seen(tmp_path: Path) -> None:
     page = "```python run\nprint(1 + 1)\n```\n\n```output\n{}\n```\n"
     assert check_page(page.format(2), tmp_path) == 1

@@ -138,8 +138,7 @@ def test_the_figure_stands_in_the_report(analysed: Path) -> None:
     page = (analysed / "report.html").read_text(encoding="utf-8")
     assert "Temperature of each state" in page
     assert "Mean of all readings of a state" in page
-    (table,) = (analysed / "tables").rglob("*temperature.csv")
-    with table.open(encoding="utf-8") as file:
+    with (analysed / "tables" / "temperature.csv").open(encoding="utf-8") as file:
         rows = {row["state"]: float(row["temperature_degc"]) for row in csv.DictReader(file)}
     assert rows == pytest.approx(MEANS_DEGC)
 

@@ -46,7 +46,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STEP",
-        help='only this step, such as "hedm.read", and what it needs; repeatable',
+        help="only this step (`mesolith status` lists them) and what it needs; repeatable",
     )
     parser.add_argument(
         "--from",
