@@ -83,7 +83,9 @@ def test_a_version_with_more_columns(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     lines = [
         line + "DiffPosPre" if line.startswith("%GrainID") else line + "9.0" if k > 8 else line
-        for k, line in enumerate(line.rstrip("\t") + "\t" * (k >= 8) for k, line in enumerate(lines))
+        for k, line in enumerate(
+            line.rstrip("\t") + "\t" * (k >= 8) for k, line in enumerate(lines)
+        )
     ]
     path.write_text("\n".join(lines) + "\n")
     assert_same_as_printed(read_midas(path).grain_map, grain_map())
