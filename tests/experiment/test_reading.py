@@ -11,6 +11,7 @@ import pytest
 
 from mesolith.errors import SettingsError
 from mesolith.experiment import CellFileError, Experiment, load_experiment
+from mesolith.pipeline.technique import Step
 from tests.experiment.toy import CELL, TECHNIQUES, write_cell
 
 
@@ -359,4 +360,42 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = write_cell(tmp_path)
     (tmp_path / "raw/pristine/map.toy").chmod(0)
     with pytest.raises(CellFileError, match="permission denied"):
+        load_experiment(path, TECHNIQUES)
+
+
+def test_a_mistake_of_two_places_names_both(tmp_path: Path) -> None:
+    ((line, said),) = mistakes_of(tmp_path, CELL.replace("area_mm2 = 2.01", "area_mm2 = 20.1"))
+    assert line == line_of(CELL, "area_mm2 = 2.01")
+    assert f"(line {line_of(CELL, 'diameter_um')})" in said
+
+
+def test_the_area_between_a_protocol_and_a_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Step("link.toy", 1, "none:none", "cell", ("logs.read?",), ("cell.area_mm2",))
+    monkeypatch.setattr("mesolith.link.STEPS", (step,))
+    without = CELL.replace("area_mm2", "# area_mm2")
+    ((line, said),) = mistakes_of(tmp_path, without)
+    assert line == line_of(CELL, "[cell]")
+    assert "lacks the key 'area_mm2': `after` of 'plating 1' is per area, its logs is not" in said
+    load_experiment(write_cell(tmp_path, CELL), TECHNIQUES)
+    no_protocol = without.replace("after =", "# after =")
+    load_experiment(write_cell(tmp_path, no_protocol), TECHNIQUES)
+
+
+def test_a_link_that_finds_its_inputs_needs_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = CELL.replace("material =", "# material =").replace("maps = {", "logs = {")
+    without = without.replace('logs = { files = ["raw/plating1/*.log"] }', "").replace(
+        "[maps]\nsigma_um = 20.0\nrule", "[logs]\n# rule"
+    )
+    path = write_cell(tmp_path, without)
+    load_experiment(path, TECHNIQUES)
+    absent = Step("link.absent", 1, "none:none", "cell", ("maps.read",), ("electrolyte",))
+    monkeypatch.setattr("mesolith.link.STEPS", (absent,))
+    load_experiment(path, TECHNIQUES)
+    there = Step("link.there", 1, "none:none", "cell", ("logs.read",), ("electrolyte",))
+    monkeypatch.setattr("mesolith.link.STEPS", (absent, there))
+    with pytest.raises(CellFileError, match=r"the step link\.there works with"):
         load_experiment(path, TECHNIQUES)

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         for found in state.files:
             facts = "; ".join((found.format.title, *found.description.facts))
             print(f"  {found.technique.key}: {found.file.relative_to(raw)} ({facts})")
-    print(f"The states are in the order of {proposal.order}.")
+    print(f"The states are in the order of {proposal.order}")
     if proposal.unknown:
         names = ", ".join(str(file.relative_to(raw)) for file in proposal.unknown[:8])
         more = len(proposal.unknown) - 8

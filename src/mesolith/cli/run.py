@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from mesolith.cli.sizes import size_from_text, text_from_seconds, text_from_size
 if TYPE_CHECKING:
     from mesolith.experiment import Experiment
     from mesolith.experiment.finding import CellPlace
+    from mesolith.pipeline.dryrun import Foreseen
+
+LONGEST_REASON = 160
 
 
 def add(commands: Any) -> None:
@@ -156,16 +160,36 @@ def preview_of_cell(experiment: Experiment, place: CellPlace, arguments: argpars
     )
     print(f"{experiment.name}:")
     due = seen.to_compute
-    for item in due:
-        print(f"  compute {item.part.title}: {'; '.join(item.reasons)}")
     kept = len(seen.parts) - len(due)
     if not due:
         print(f"  nothing to compute: all {kept} parts are in the store")
         return 0
+    print("\n".join(_because(due)))
     print(f"  {len(due)} parts to compute, {kept} from the store")
     memory, disk = text_from_size(seen.peak_memory_bytes), text_from_size(seen.disk_bytes)
     print(f"  about {text_from_seconds(seen.seconds)}, at most {memory} of memory, {disk} on disk")
     return 0
+
+
+def _because(due: Sequence[Foreseen]) -> list[str]:
+    """One line for all parts of a step that are computed for the same reasons."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for item in due:
+        reasons = dict.fromkeys(_short(reason) for reason in item.reasons)
+        groups.setdefault((item.part.step, tuple(reasons)), []).append(item.part.label)
+    return [
+        f"  compute {step} [{', '.join(dict.fromkeys(labels))}]: {'; '.join(reasons)}"
+        for (step, reasons), labels in groups.items()
+    ]
+
+
+def _short(reason: str) -> str:
+    """A reason without the states that it names, and not longer than a line."""
+    if reason.startswith("follows "):
+        reason = reason.partition(" [")[0]
+    if len(reason) > LONGEST_REASON:
+        reason = f"{reason.partition(':')[0]} changed"
+    return reason
 
 
 def resume_line(arguments: argparse.Namespace) -> str:

@@ -18,8 +18,8 @@ _LEVELS = {
     "gap": "left out",
     "missing": "not given",
     "assumed": "assumed",
-    "warning": "warnings",
-    "note": "notes",
+    "warning": "to beware of",
+    "note": "to note",
 }
 
 

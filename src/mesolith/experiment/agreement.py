@@ -26,7 +26,9 @@ def check_agreement(
 ) -> None:
     """Note everything that two places of the file say differently."""
     _area(values["cell"], book)
-    _needed(values, states, techniques, book)
+    steps = _steps_to_run(states, techniques)
+    _needed(values, steps, book)
+    _area_between(values["cell"], states, techniques, steps, book)
     _names(states, book)
     _after_of_first(states, raw, book)
     for state in states:
@@ -49,18 +51,14 @@ def _area(cell: Mapping[str, Any], book: Book) -> None:
             f"(diameter_um = {diameter:g})",
             "The active area is what lithium covers.",
             ContradictionError,
+            also=book.places.value(("cell", "diameter_um")),
         )
 
 
-def _needed(
-    values: Mapping[str, Mapping[str, Any]],
-    states: tuple[ExperimentState, ...],
-    techniques: tuple[Technique, ...],
-    book: Book,
-) -> None:
+def _needed(values: Mapping[str, Mapping[str, Any]], steps: list[Step], book: Book) -> None:
     """Keys without a safe default, where a step that will run works with them."""
     wanted: dict[str, str] = {}
-    for step in _steps_to_run(states, techniques):
+    for step in steps:
         for setting in step.settings:
             if setting in NEEDED:
                 wanted.setdefault(NEEDED[setting], step.name)
@@ -72,6 +70,35 @@ def _needed(
                 f"[{table}] lacks the key {key!r}, which the step {step_name} works with",
                 f"`mesolith explain {dotted}` says what it is.",
             )
+
+
+def _area_between(
+    cell: Mapping[str, Any],
+    states: tuple[ExperimentState, ...],
+    techniques: tuple[Technique, ...],
+    steps: list[Step],
+    book: Book,
+) -> None:
+    """`after` is per area, files are not: where a step compares both, it needs the area."""
+    if "area_mm2" not in cell or cell["area_mm2"] is not None:
+        return
+    compared = {
+        name.removesuffix("?")
+        for step in steps
+        if "cell.area_mm2" in step.settings
+        for name in step.inputs
+    }
+    keys = [t.key for t in techniques if any(step.name in compared for step in t.steps)]
+    for state in states:
+        for key in keys:
+            if state.after is not None and state.files.get(key):
+                book.key(
+                    ("cell",),
+                    f"[cell] lacks the key 'area_mm2': `after` of {state.name!r} is per area, its "
+                    f"{key} is not",
+                    "Say the area that lithium covers, or leave one of the two out.",
+                )
+                return
 
 
 def _steps_to_run(
@@ -95,12 +122,12 @@ def _names(states: tuple[ExperimentState, ...], book: Book) -> None:
     for state in states:
         word = state.name.strip().casefold()
         if word and word in seen:
-            first = book.places.key((STATE, seen[word], "name"))
             book.value(
                 (STATE, state.index, "name"),
-                f"the name {state.name!r} is given to two states, first in line {first.line}",
+                f"the name {state.name!r} is given to two states",
                 None,
                 DuplicateError,
+                also=book.places.key((STATE, seen[word], "name")),
             )
         seen.setdefault(word, state.index)
 
@@ -160,6 +187,7 @@ def _times(states: tuple[ExperimentState, ...], book: Book) -> None:
                     f"{last.name!r} at {last.measured_at.isoformat()}",
                     "States stand in the order of time.",
                     ClockError,
+                    also=book.places.key((STATE, last.index, "measured_at")),
                 )
             elif state.measured_at - last.measured_at < timedelta(hours=hours / _ROUNDING):
                 between = (state.measured_at - last.measured_at).total_seconds() / 3600.0
@@ -169,6 +197,7 @@ def _times(states: tuple[ExperimentState, ...], book: Book) -> None:
                     f"half cycles take {hours:.4g} h",
                     "One of measured_at, duration_h and the number of cycles is wrong.",
                     ContradictionError,
+                    also=book.places.key((STATE, state.index, "after")),
                 )
         last, hours = state, 0.0
 
@@ -185,6 +214,7 @@ def _shared_files(states: tuple[ExperimentState, ...], book: Book) -> None:
                         f"{file.name} is listed under {key} of {other.name!r} already",
                         "A file belongs to one state.",
                         DuplicateError,
+                        also=book.places.key((STATE, other.index, key)),
                     )
 
 
@@ -203,6 +233,10 @@ def _series(value: Any, states: tuple[ExperimentState, ...], book: Book) -> None
             )
         elif name in given[:k]:
             book.value((*path, k, "state"), f"stack_pressure_mpa names {name!r} twice")
-    for name in names:
-        if name and name not in given:
-            book.key(path, f"stack_pressure_mpa gives no value for the state {name!r}")
+    for state in states:
+        if state.name and state.name not in given:
+            book.key(
+                path,
+                f"stack_pressure_mpa gives no value for the state {state.name!r}",
+                also=book.places.value((STATE, state.index, "name")),
+            )

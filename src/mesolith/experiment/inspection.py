@@ -58,8 +58,8 @@ def inspect_cell(path: Path, techniques: tuple[Technique, ...]) -> Inspection:
     """
     reading = read_cell_file(path, techniques)
     files = tuple(_described(reading, techniques))
+    _check_clocks(files, reading)
     for found in files:
-        _check_clock(found, reading)
         _check_needs(found, reading)
     _check_order(files, reading.book)
     mistakes = tuple(sorted(set(reading.book.mistakes), key=lambda m: (m.place, m.text)))
@@ -129,16 +129,21 @@ def _describe(
     return described
 
 
-def _check_clock(found: Described, reading: Reading) -> None:
-    """A time without a zone needs the clock's zone, where a step works with that clock."""
-    start = _start(found)
-    if start is None or start.tzinfo is not None:
-        return
-    for device in _devices(found.technique):
+def _check_clocks(files: tuple[Described, ...], reading: Reading) -> None:
+    """Times without a zone need the clock's zone, where a step works with that clock."""
+    naive: dict[str, list[Described]] = {}
+    for found in files:
+        start = _start(found)
+        if start is not None and start.tzinfo is None:
+            for device in _devices(found.technique):
+                naive.setdefault(device, []).append(found)
+    for device, those in naive.items():
         if not _given(reading.raw, ("clock", device, "zone")):
+            first, more = those[0], len(those) - 1
+            tail = f" (and {more} more file{'s' if more > 1 else ''})" if more else ""
             reading.book.value(
-                found.place,
-                f"{found.file.name} begins at {start.isoformat()}, in no time zone",
+                first.place,
+                f"{first.file.name} begins at {first.description.start}, in no time zone{tail}",
                 f'Add to cell.toml: [clock] {device} = {{ zone = "Europe/Berlin" }}.',
                 ClockError,
             )
@@ -194,6 +199,7 @@ def _check_order(files: tuple[Described, ...], book: Book) -> None:
                     f"before {other.file.name} of {other.state.name!r} at {before.isoformat()}",
                     "States stand in the order of time: are two of them swapped?",
                     ContradictionError,
+                    also=book.places.value(other.place),
                 )
                 continue
         if known is None or start > known[0]:

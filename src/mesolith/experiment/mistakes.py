@@ -14,18 +14,21 @@ from mesolith.experiment.places import KeyPath, Place, Places
 class Mistake:
     """One mistake: where it is written, what is wrong, what to write instead.
 
-    ``kind`` is the error that the mistake would be if it came alone.
+    ``kind`` is the error that the mistake would be if it came alone; ``also`` is the other place
+    where two of them contradict each other.
     """
 
     place: Place
     text: str
     remedy: str | None = None
     kind: type[MesolithError] = SettingsError
+    also: Place | None = None
 
     def __str__(self) -> str:
         name = "" if self.kind is SettingsError else f"{self.kind.__name__}: "
+        other = "" if self.also is None else f" (line {self.also.line})"
         tail = "" if self.remedy is None else f" {self.remedy}"
-        return f"{name}{self.text}.{tail}"
+        return f"{name}{self.text}{other}.{tail}"
 
 
 class CellFileError(SettingsError):
@@ -64,9 +67,11 @@ class Book:
         text: str,
         remedy: str | None = None,
         kind: type[MesolithError] = SettingsError,
+        *,
+        also: Place | None = None,
     ) -> None:
         """Note a mistake about a key, or about a table as a whole."""
-        self.mistakes.append(Mistake(self.places.key(path), text, remedy, kind))
+        self.mistakes.append(Mistake(self.places.key(path), text, remedy, kind, also))
 
     def value(
         self,
@@ -74,9 +79,11 @@ class Book:
         text: str,
         remedy: str | None = None,
         kind: type[MesolithError] = SettingsError,
+        *,
+        also: Place | None = None,
     ) -> None:
         """Note a mistake about a value."""
-        self.mistakes.append(Mistake(self.places.value(path), text, remedy, kind))
+        self.mistakes.append(Mistake(self.places.value(path), text, remedy, kind, also))
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:

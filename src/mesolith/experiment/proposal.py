@@ -95,7 +95,7 @@ def cell_text(
             lines.append(f"name = {_quoted(name)}")
         lines += _open_keys(keys, section)
         lines.append("")
-    lines.append(f"# States are in the order of {proposal.order}.")
+    lines.append(f"# States are in the order of {proposal.order}")
     for index, state in enumerate(proposal.states):
         lines += _state_lines(state, index, folder, keys)
     return "\n".join(lines) + "\n"
@@ -143,7 +143,7 @@ def _ordered(states: list[ProposedState]) -> tuple[list[ProposedState], str]:
             starts[state.name] = min(times)
     alike = len({time.tzinfo is None for time in starts.values()}) == 1
     if len(starts) == len(states) and alike:
-        return sorted(states, key=lambda state: starts[state.name]), "the times in their files"
+        return sorted(states, key=lambda state: starts[state.name]), "the times in their files."
     return sorted(states, key=lambda state: natural(state.name)), "their names: is it that of time?"
 
 
@@ -179,7 +179,7 @@ def _open_keys(keys: Catalogue, section: str) -> list[str]:
 
 
 def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.;:]) ", text, maxsplit=1)[0].rstrip(".;:")
+    return re.split(r"[.;:] ", text, maxsplit=1)[0].rstrip(".")
 
 
 def _state_lines(state: ProposedState, index: int, folder: Path, keys: Catalogue) -> list[str]:

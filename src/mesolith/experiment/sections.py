@@ -44,7 +44,7 @@ class CellTable:
     )
     area_mm2: float | None = setting(
         "number",
-        "Active area: the electrolyte's face that lithium covers. The area in a cycler file's "
+        "Active area, the electrolyte's face that lithium covers. The area in a cycler file's "
         "header is a default of the program and is never used.",
         default=None,
         unit="mm2",
@@ -54,9 +54,9 @@ class CellTable:
     )
     plates_under_positive_current: str | None = setting(
         "choice",
-        "Electrode on which lithium plates under positive current, in the cycler file's own sign "
-        "(EC-Lab counts oxidation positive: there it is the counter electrode, unless the cell "
-        "was wired the other way round).",
+        "Electrode on which lithium plates under positive current, in the cycler file's own sign. "
+        "EC-Lab counts oxidation positive, so there it is the counter electrode, unless the cell "
+        "was wired the other way round. Where it is not given, the format's convention is taken.",
         default=None,
         choices=("working", "counter"),
         example='"working"',
@@ -141,7 +141,7 @@ class ConditionsTable:
     )
     protocol: str | None = setting(
         "text",
-        "How the cell was cycled, in words: ramp, holds, break-in.",
+        "How the cell was cycled, in words (ramp, holds, break-in).",
         default=None,
         important=True,
         example='"0.1 mA/cm2 half cycles, no break-in"',
