@@ -1,8 +1,8 @@
 """The pages of docs/ do what they say.
 
 A fenced block marked ``python run`` or ``console run`` is run, all blocks of a page in order in
-one folder and one namespace. What a block marked ``output`` right behind it shows must appear;
-"..." stands for anything.
+one folder and one namespace; ``toml file PATH`` writes its content there. What a block marked
+``output`` right behind it shows must appear; "..." stands for anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 from tests.architecture.house import ROOT
 from tests.examples.command import started
 
-FENCE = re.compile(r"(?ms)^```(python run|console run|output)\n(.*?)^```$")
+FENCE = re.compile(r"(?ms)^```(python run|console run|toml file \S+|output)\n(.*?)^```$")
 CHECKER = doctest.OutputChecker()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -83,6 +83,9 @@ def check_page(text: str, folder: Path) -> int:
     for block in blocks_of(text):
         if block.kind == "python run":
             printed = run_python(block.source, folder, names)
+        elif block.kind.startswith("toml file "):
+            printed = ""
+            (folder / block.kind.split()[2]).write_text(block.source, encoding="utf-8")
         else:
             printed = run_console(block.source, folder)
         if block.shown is not None:
