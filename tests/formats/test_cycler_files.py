@@ -82,6 +82,10 @@ def test_sweeps_on_a_lithium_polymer_cell(measured: Measured) -> None:
     assert len(table.time) == 2528
     assert (table.frequency == 0.0).sum() == 29
     assert not table.spectra_only
+    mean = [table.voltage[table.cycle == turn].mean() for turn in range(1, 61)]
+    assert np.all(np.diff(mean) > 0.0)
+    assert mean[0] == pytest.approx(0.064, abs=5e-4)
+    assert mean[-1] == pytest.approx(0.420, abs=5e-4)
 
 
 @pytest.mark.parametrize("name", ["data.mpt", "data-metadata.mpt", "data.z"])
