@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mesolith.experiment.catalogue import Catalogue, Entry, Table
@@ -61,7 +62,7 @@ def json_schema(keys: Catalogue) -> dict[str, Any]:
         "type": "array",
         "minItems": 1,
         "items": _table_schema(keys.state),
-        "description": keys.state.doc,
+        "description": _words(keys.state),
     }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -101,13 +102,20 @@ def _toml(value: Any) -> str:
 
 
 def _section(title: str, name: str, table: Table) -> list[str]:
-    lines = [f"## {title}", "", table.doc.strip().splitlines()[0] if table.doc else "", ""]
+    lines = [f"## {title}", "", _words(table), ""]
     lines += ["| key | kind | range | default | meaning |", "|---|---|---|---|---|"]
     lines += [_row(key, table.settings[key], table.defaults.get(key)) for key in table.settings]
     lines.append("")
     for key, inner in table.tables.items():
         lines += _section(f"{title} {key}", f"{name}.{key}", inner)
     return lines
+
+
+def _words(table: Table) -> str:
+    """First line of what a table is for, without its name in front."""
+    first = table.doc.strip().partition("\n")[0]
+    text = re.sub(r"^\[.*?\]+: ", "", first)
+    return text[:1].upper() + text[1:]
 
 
 def _row(key: str, declared: Setting, default: Any) -> str:
@@ -140,8 +148,7 @@ def _table_schema(table: Table) -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
     }
-    if table.doc:
-        schema["description"] = table.doc.strip().splitlines()[0]
+    schema["description"] = _words(table)
     if required := [key for key, declared in table.settings.items() if declared.required]:
         schema["required"] = required
     return schema
