@@ -204,7 +204,9 @@ def _handle(record: Record) -> Handle:
     return lambda: record
 
 
-def synthetic_cell(n: int = 400, seed: int = 7, *, name: str = "virtual <LLZTO> & co") -> Cell:
+def synthetic_cell(
+    n: int = 400, seed: int = 7, *, rows: int = 600, name: str = "virtual <LLZTO> & co"
+) -> Cell:
     """The cell, with everything the report can show."""
     maps = grains_of_states(n, seed)
     states = []
@@ -212,7 +214,7 @@ def synthetic_cell(n: int = 400, seed: int = 7, *, name: str = "virtual <LLZTO> 
         handles = {
             GrainMap: _handle(grain_map),
             TrueGrains: _handle(truth),
-            Cycling: _handle(cycling_of_state(k)),
+            Cycling: _handle(cycling_of_state(k, rows)),
         }
         protocol = {} if k == 0 else {"half_cycles": 1, "current_ma_cm2": 0.1, "duration_h": 1.25}
         states.append(State(STATES[k], k, {"after": protocol} if protocol else {}, handles))

@@ -91,7 +91,7 @@ def density_on_grid(values: FloatArray, grid: FloatArray) -> FloatArray:
     quarter, three = np.percentile(values, [25, 75])
     spreads = [s for s in (float(np.std(values)), (three - quarter) / 1.34) if s > 0.0]
     bandwidth = max(0.9 * min(spreads, default=0.0) * len(values) ** -0.2, step)
-    reach = min(int(np.ceil(4.0 * bandwidth / step)), len(grid) // 2)
+    reach = min(int(np.ceil(4.0 * bandwidth / step)), (len(grid) - 1) // 2)
     offsets = np.arange(-reach, reach + 1) * step
     kernel = np.exp(-0.5 * (offsets / bandwidth) ** 2)
     return np.convolve(counts, kernel / kernel.sum(), mode="same")

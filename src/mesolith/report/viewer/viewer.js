@@ -285,7 +285,7 @@
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, solid.count);
     if (ghost.count) {
       // the more ghosts, the fainter each, so that the haze stays the same
-      gl.uniform1f(at("ghost"), Math.min(0.3, 14 / Math.sqrt(ghost.count)));
+      gl.uniform1f(at("ghost"), Math.min(0.3, 11 / Math.sqrt(ghost.count)));
       gl.enable(gl.BLEND);
       gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
       gl.depthMask(false);
@@ -344,6 +344,7 @@
   };
   const number = (value) => {
     if (Number.isNaN(value)) return "–";
+    if (value === 0) return "0";
     const digits = Math.abs(value) >= 10 ? 0 : Math.abs(value) >= 1 ? 1 : 2;
     return value.toFixed(digits).replace("-", "−");
   };
@@ -353,7 +354,7 @@
     if (shown.colour === "ipf") {
       legend.innerHTML = "<b>crystal direction along z</b><br>" +
         [["#f00", "⟨001⟩"], ["#0f0", "⟨101⟩"], ["#00f", "⟨111⟩"]].map(([c, name]) =>
-          `<span class="chip" style="background:${c}"></span>${name} `).join(" ");
+          `<span class="chip" style="background:${c}"></span>${name}`).join("<br>");
     } else if (shown.colour === "phase") {
       legend.innerHTML = "<b>phase</b><br>" + words.phases.map((name, k) =>
         `<span class="chip" style="background:rgb(${phaseColours[k]})"></span>${text(name)}`)
@@ -503,6 +504,9 @@
   control("axis").addEventListener("input", (event) => {
     shown.axis = event.target.value;
     control("clip").disabled = control("flip").disabled = shown.axis === "";
+    // what stands between the eye and the plane goes away
+    if (shown.axis !== "") shown.flip = camera().toEye[Number(shown.axis)] < 0;
+    control("flip").checked = shown.flip;
     update();
   });
   control("clip").addEventListener("input", (event) => {

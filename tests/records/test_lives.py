@@ -1,0 +1,57 @@
+"""Grains keep one number through the states, and the sample's motions are undone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_rotation_vector
+from mesolith.records.cell import Cell
+from mesolith.records.grains import GrainMap
+from mesolith.records.lives import life_numbers, positions_in_first
+from mesolith.records.tracking import Tracking
+from tests.report.synthetic_cell import grains_of_states, synthetic_cell
+
+
+def test_a_life_is_one_true_grain() -> None:
+    cell = synthetic_cell(n=80, seed=4)
+    lives = life_numbers(cell)
+    true_of_life: dict[int, int] = {}
+    for state, (_, _, true) in enumerate(grains_of_states(80, 4)):
+        assert len(set(lives[state].tolist())) == len(true)
+        for life, grain in zip(lives[state].tolist(), true.tolist(), strict=True):
+            assert true_of_life.setdefault(life, grain) == grain
+
+
+def test_without_tracking_every_grain_is_new() -> None:
+    cell = dataclasses.replace(synthetic_cell(n=30), pairs={})
+    numbers = np.concatenate(list(life_numbers(cell).values()))
+    assert np.array_equal(numbers, np.arange(len(numbers)))
+
+
+def test_motions_between_the_states_are_undone() -> None:
+    cell = synthetic_cell(n=30)
+    rng = np.random.default_rng(0)
+    rotation, translation = np.eye(3), np.zeros(3)
+    states, pairs = [], {}
+    for state in cell.states:
+        grains = state[GrainMap]
+        if state.index:
+            tracking = cell.pair(state.index - 1, Tracking)
+            assert tracking is not None
+            turn = quaternion_from_rotation_vector(rng.normal(scale=0.03, size=3))
+            step, shift = matrix_from_quaternion(turn), rng.normal(scale=80.0, size=3)
+            rotation, translation = step @ rotation, step @ translation + shift
+            pairs[state.index - 1] = moved(tracking, step, shift)
+        there = dataclasses.replace(grains, position=grains.position @ rotation.T + translation)
+        states.append(dataclasses.replace(state, handles={GrainMap: lambda g=there: g}))
+    shaken = Cell("shaken", {}, tuple(states), pairs=pairs)
+    back = positions_in_first(shaken)
+    for state in cell.states:
+        assert np.allclose(back[state.index], state[GrainMap].position, atol=1e-9)
+
+
+def moved(tracking: Tracking, rotation: np.ndarray, translation: np.ndarray) -> dict:
+    found = dataclasses.replace(tracking, rotation=rotation, translation=translation)
+    return {Tracking: lambda: found}

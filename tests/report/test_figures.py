@@ -1,0 +1,149 @@
+"""Every figure is drawn, says what it shows, and gives the same bytes twice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mesolith.echem import TECHNIQUE as ECHEM
+from mesolith.hedm import TECHNIQUE as HEDM
+from mesolith.hedm.figure_stress_distribution import density_on_grid
+from mesolith.pipeline.technique import Figure, load
+from mesolith.records.cell import Cell
+from mesolith.records.cycling import Cycling
+from mesolith.records.drawing import Drawing
+from mesolith.records.grains import GrainMap
+from mesolith.records.style import MM_PER_INCH, WIDTH_MM
+from mesolith.report import FIGURES
+from mesolith.report.picture import load_picture, picture_from_drawing
+
+from .synthetic_cell import STATES, synthetic_cell
+
+ALL = (*FIGURES, *HEDM.figures, *ECHEM.figures)
+
+
+def drawn(figure: Figure, cell: Cell) -> Drawing:
+    found = load(figure.draw)(cell)
+    assert found is not None
+    return found
+
+
+def without(cell: Cell, *kinds: type) -> Cell:
+    """The cell with those records taken away everywhere."""
+    states = tuple(
+        dataclasses.replace(
+            state, handles={k: h for k, h in state.handles.items() if k not in kinds}
+        )
+        for state in cell.states
+    )
+    pairs = {
+        index: {k: h for k, h in handles.items() if k not in kinds}
+        for index, handles in cell.pairs.items()
+    }
+    return dataclasses.replace(cell, states=states, pairs=pairs)
+
+
+@pytest.mark.parametrize("figure", ALL, ids=lambda figure: figure.name)
+def test_figure_is_drawn_with_its_words(figure: Figure, cell: Cell) -> None:
+    drawing = drawn(figure, cell)
+    width, height = drawing.figure.get_size_inches() * MM_PER_INCH
+    assert width <= WIDTH_MM + 1e-9
+    assert height <= 240.0
+    assert drawing.caption.endswith((".", "each"))
+    assert len(drawing.how) > 40
+    lengths = {len(values) for values in drawing.table.values()}
+    assert len(lengths) <= 1
+    assert all(
+        axes.get_ylabel() or not axes.axison or axes.get_title() or axes.get_yticklabels()
+        for axes in drawing.figure.axes
+    )
+
+
+@pytest.mark.parametrize("figure", ALL, ids=lambda figure: figure.name)
+def test_same_cell_same_bytes(figure: Figure, cell: Cell, tmp_path) -> None:
+    first = picture_from_drawing(figure.name, figure.title, figure.number, drawn(figure, cell))
+    again = picture_from_drawing(
+        figure.name, figure.title, figure.number, drawn(figure, synthetic_cell())
+    )
+    assert first == again
+    first.save(tmp_path)
+    assert load_picture(tmp_path, figure.name) == first
+
+
+@pytest.mark.parametrize("figure", ALL, ids=lambda figure: figure.name)
+def test_nothing_to_show_is_none(figure: Figure) -> None:
+    assert load(figure.draw)(Cell("empty", {}, ())) is None
+
+
+@pytest.mark.parametrize("figure", ALL, ids=lambda figure: figure.name)
+def test_the_users_matplotlibrc_changes_nothing(figure: Figure, cell: Cell) -> None:
+    import matplotlib
+
+    plain = picture_from_drawing("a", "", "", drawn(figure, cell)).image
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "svg.hashsalt": "x"}):
+        odd = picture_from_drawing("a", "", "", drawn(figure, cell)).image
+    assert plain == odd
+
+
+def test_story_without_cycler_or_without_grains(cell: Cell) -> None:
+    draw: Callable[[Cell], Drawing | None] = load(FIGURES[0].draw)
+    for kind, panels in ((Cycling, 1), (GrainMap, 2)):
+        drawing = draw(without(cell, kind))
+        assert drawing is not None
+        assert len(drawing.figure.axes) == panels
+
+
+def test_one_state_is_enough(cell: Cell) -> None:
+    single = dataclasses.replace(cell, states=cell.states[:1], pairs={})
+    names = {figure.name for figure in ALL if load(figure.draw)(single) is not None}
+    assert names >= {"story", "stress_by_state", "truth", "grain_map", "stress_distribution"}
+    assert "tracking" not in names
+
+
+def test_a_single_grain_is_drawn() -> None:
+    lonely = synthetic_cell(n=2, seed=3)
+    for figure in (*HEDM.figures, FIGURES[1]):
+        assert load(figure.draw)(lonely) is not None
+
+
+def test_density_integrates_to_one_and_finds_the_mode() -> None:
+    values = np.random.default_rng(1).normal(30.0, 5.0, 20_000)
+    grid = np.linspace(0.0, 60.0, 601)
+    density = density_on_grid(values, grid)
+    assert np.sum(density) * 0.1 == pytest.approx(1.0, abs=0.01)
+    assert grid[np.argmax(density)] == pytest.approx(30.0, abs=1.0)
+    normal = np.exp(-0.5 * ((grid - 30.0) / 5.0) ** 2) / (5.0 * np.sqrt(2.0 * np.pi))
+    assert np.max(np.abs(density - normal)) < 0.05 * normal.max()
+
+
+def test_stress_table_names_states_and_errors(cell: Cell) -> None:
+    (figure,) = (f for f in FIGURES if f.name == "stress_by_state")
+    drawing = drawn(figure, cell)
+    assert tuple(drawing.table["state"]) == STATES
+    assert drawing.plot is not None
+    assert set(drawing.plot) <= set(drawing.table)
+
+
+def test_polarisation_keeps_every_spike() -> None:
+    from mesolith.echem.figure_polarisation import _thinned
+
+    hours = np.linspace(0.0, 1.0, 100_000)
+    volts = np.zeros(100_000)
+    volts[54_321] = 7.0
+    volts[12_345] = -3.0
+    x, y = _thinned(hours, volts)
+    assert len(x) < 4000
+    assert y.max() == 7.0
+    assert y.min() == -3.0
+    assert np.all(np.diff(x) > 0.0)
+
+
+def test_truth_table_tells_the_error_that_was_planted(cell: Cell) -> None:
+    (figure,) = (f for f in FIGURES if f.name == "truth")
+    table = drawn(figure, cell).table
+    # planted: hydrostatic noise of 17.8 MPa, common modes of a few MPa not drawn at all
+    assert np.all(np.abs(table["error_rms_mpa"] - 17.8) < 2.5)
+    assert np.all(np.abs(table["inside_68_percent"] - 70.0) < 8.0)
