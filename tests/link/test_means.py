@@ -40,7 +40,6 @@ def _cell(seed: int, **noise: float) -> tuple[list[GrainMap], Reference, list[np
     return finals, reference, [np.stack([h, truths[0].radius ** 3]) for h in hydrostatic]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["volume", "number"])
 def test_intervals_cover_in_each_third_of_size(weights: str) -> None:
     pulls: dict[int, list[float]] = {k: [] for k in range(4)}
