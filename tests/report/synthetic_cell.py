@@ -10,6 +10,7 @@ from mesolith.records.cell import Cell, Handle, State
 from mesolith.records.cycling import Cycling, HalfCycles, Impedance
 from mesolith.records.field import CommonMode, Record
 from mesolith.records.grains import GrainMap, Phases
+from mesolith.records.history import History
 from mesolith.records.tracking import Tracking
 from mesolith.records.truth import TrueGrains
 
@@ -200,6 +201,25 @@ def _impedance(time: float, resistance: float) -> Impedance:
     )
 
 
+def history(cyclings: list[Cycling]) -> History:
+    """Charges from the half cycles, over 2.011 mm2."""
+    own = [0.0 if c.half_cycles is None else float(c.half_cycles.charge[0]) for c in cyclings]
+    net, passed = np.cumsum(own), np.cumsum(np.abs(own))
+    ends = np.array([c.time[-1] if len(c.time) else np.nan for c in cyclings])
+    return History(
+        state=STATES,
+        half_cycles=np.arange(len(STATES)),
+        net_charge=net,
+        cumulative_charge=passed,
+        net_areal_charge=net / 2.011e-6,
+        cumulative_areal_charge=passed / 2.011e-6,
+        source=("nothing", "files", "files", "files", "files"),
+        record_start=ends - HALF_CYCLE,
+        record_end=ends,
+        measured_at=ends + 600.0,
+    )
+
+
 def _handle(record: Record) -> Handle:
     return lambda: record
 
@@ -209,12 +229,13 @@ def synthetic_cell(
 ) -> Cell:
     """The cell, with everything the report can show."""
     maps = grains_of_states(n, seed)
+    cyclings = [cycling_of_state(k, rows) for k in range(len(STATES))]
     states = []
     for k, (grain_map, truth, _) in enumerate(maps):
         handles = {
             GrainMap: _handle(grain_map),
             TrueGrains: _handle(truth),
-            Cycling: _handle(cycling_of_state(k, rows)),
+            Cycling: _handle(cyclings[k]),
         }
         protocol = {} if k == 0 else {"half_cycles": 1, "current_ma_cm2": 0.1, "duration_h": 1.25}
         states.append(State(STATES[k], k, {"after": protocol} if protocol else {}, handles))
@@ -236,4 +257,5 @@ def synthetic_cell(
         ("warning", "stripping 2, cycling", "The voltage collapses while the current goes on."),
         ("gap", "plating 2, grains", "Layer 3 is missing <beam dump>."),
     )
-    return Cell(name, conditions, tuple(states), pairs=pairs, remarks=remarks)
+    handles = {History: _handle(history(cyclings))}
+    return Cell(name, conditions, tuple(states), handles, pairs, remarks)

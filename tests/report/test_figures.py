@@ -90,14 +90,14 @@ def test_the_users_matplotlibrc_changes_nothing(figure: Figure, cell: Cell) -> N
 
 def test_story_without_cycler_or_without_grains(cell: Cell) -> None:
     draw: Callable[[Cell], Drawing | None] = load(FIGURES[0].draw)
-    for kind, panels in ((Cycling, 1), (GrainMap, 2)):
+    for kind, panels in ((Cycling, 2), (GrainMap, 2)):
         drawing = draw(without(cell, kind))
         assert drawing is not None
         assert len(drawing.figure.axes) == panels
 
 
 def test_one_state_is_enough(cell: Cell) -> None:
-    single = dataclasses.replace(cell, states=cell.states[:1], pairs={})
+    single = dataclasses.replace(cell, states=cell.states[:1], handles={}, pairs={})
     names = {figure.name for figure in ALL if load(figure.draw)(single) is not None}
     assert names >= {"story", "stress_by_state", "truth", "grain_map", "stress_distribution"}
     assert "tracking" not in names

@@ -10,7 +10,8 @@ import pytest
 from mesolith.records.cell import Cell, State
 from mesolith.records.cycling import Cycling
 from mesolith.records.grains import GrainMap
-from mesolith.report.charge import charge_by_state, per_area
+from mesolith.records.history import History
+from mesolith.report.charge import charge_in_words, charges_of
 from mesolith.report.failure import first_collapse, impedance_change
 from mesolith.report.state_stress import mean_change, state_stresses
 from mesolith.report.state_table import state_table
@@ -52,23 +53,32 @@ def test_impedance_of_the_failed_cell(cell: Cell) -> None:
 
 
 def test_charge_is_net_and_passed(cell: Cell) -> None:
-    charges = charge_by_state(cell)
-    own = 2e-4 * charges_duration()
-    assert [c.net for c in charges] == pytest.approx([0.0, own, 0.0, own, 0.0], abs=1e-9)
-    assert [c.passed for c in charges] == pytest.approx([k * own for k in range(5)])
-    factor, unit = per_area(cell)
-    assert unit == "mAh/cm²"
-    assert factor == pytest.approx(1.0 / 3.6 / 0.02011)
-
-
-def charges_duration() -> float:
+    charges = charges_of(cell)
+    assert charges is not None
     half = cycling_of_state(1).half_cycles
     assert half is not None
-    return float(half.duration[0])
+    own = 2e-4 * float(half.duration[0]) / 3.6 / 0.02011
+    assert charges.net == pytest.approx([0.0, own, 0.0, own, 0.0], abs=1e-9)
+    assert charges.passed == pytest.approx([k * own for k in range(5)])
+    assert charges.unit == "mAh/cm²"
+    assert charges.text(-1e-9) == "0.0"
+    assert charges.text(-12.34) == "−12.3"
 
 
 def test_without_an_area_charge_is_not_divided(cell: Cell) -> None:
-    assert per_area(dataclasses.replace(cell, conditions={}))[1] == "mAh"
+    unknown = np.full(5, np.nan)
+    record = dataclasses.replace(
+        cell[History], net_areal_charge=unknown, cumulative_areal_charge=unknown
+    )
+    charges = charges_of(dataclasses.replace(cell, handles={History: lambda: record}))
+    assert charges is not None
+    assert charges.unit == "mAh"
+    assert charges.passed[-1] == pytest.approx(cell[History].cumulative_charge[-1] / 3.6)
+    assert charge_in_words(dataclasses.replace(cell, conditions={}), 3.6) == "1 mAh"
+
+
+def test_without_any_charge_there_is_none(cell: Cell) -> None:
+    assert charges_of(dataclasses.replace(cell, handles={})) is None
 
 
 def test_mean_and_its_error_cover_the_truth(cell: Cell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from mesolith.axes import FloatArray
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.grains import GrainMap
+from mesolith.records.lives import positions_in_first
 from mesolith.records.style import (
     FAINT,
     INK,
@@ -31,8 +33,9 @@ _PANEL_HEIGHT_MM = 78.0
 
 def draw(cell: Cell) -> Drawing | None:
     """Grain maps of the first and last state that hold stress, coloured by hydrostatic stress."""
+    there = positions_in_first(cell)
     maps = [
-        (state.name, grains)
+        (state.name, dataclasses.replace(grains, position=there[state.index]))
         for state, grains in cell.having(GrainMap)
         if np.any(np.isfinite(_stress(grains)))
     ]

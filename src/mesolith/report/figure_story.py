@@ -22,7 +22,7 @@ from mesolith.records.style import (
     new_figure,
     wrapped,
 )
-from mesolith.report.charge import StateCharge, charge_by_state, per_area
+from mesolith.report.charge import Charges, charges_of
 from mesolith.report.failure import Collapse, first_collapse
 from mesolith.report.state_stress import StateStress, state_stresses
 
@@ -35,11 +35,11 @@ def draw(cell: Cell) -> Drawing | None:
     Each state owns a column of equal width: its record of the cycler fills it from left to
     right, and what was measured in the state stands at its right edge.
     """
-    stresses, charges = state_stresses(cell), charge_by_state(cell)
+    stresses, charges = state_stresses(cell), charges_of(cell)
     voltages = {s.name: c for s, c in cell.having(Cycling) if len(c.time) > 1}
     if not stresses and not voltages:
         return None
-    rows = [bool(voltages), bool(stresses), bool(charges)]
+    rows = [bool(voltages), bool(stresses), charges is not None]
     heights = [h for h, present in zip((30.0, 34.0, 22.0), rows, strict=True) if present]
     total = sum(heights) + 5.0 * (len(heights) - 1) + 11.0
     with house_style():
@@ -54,7 +54,7 @@ def draw(cell: Cell) -> Drawing | None:
             _voltage(next(queue), cell, voltages, first_collapse(cell))
         if stresses:
             _stress(next(queue), stresses)
-        if charges:
+        if charges is not None:
             _charge(next(queue), cell, charges)
         _columns(panels, cell, leading=cell.states[0].name in voltages)
     return Drawing(
@@ -151,24 +151,28 @@ def _stress(axes: Any, stresses: list[StateStress]) -> None:
     )
     axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
     axes.set_ylabel("hydrostatic\nstress (MPa)")
-    axes.margins(y=0.12)
-    axes.legend(loc="upper left", borderaxespad=0.2, ncols=1)
+    _legend_above(axes)
 
 
-def _charge(axes: Any, cell: Cell, charges: list[StateCharge]) -> None:
-    factor, unit = per_area(cell)
-    x = np.arange(len(charges))
+def _charge(axes: Any, cell: Cell, charges: Charges) -> None:
+    index = {state.name: state.index for state in cell.states}
+    x = np.array([index[name] for name in charges.states])
     for values, colour, marker, label in (
-        ([c.passed for c in charges], ORANGE, "D", "passed, both directions"),
-        ([c.net for c in charges], GREEN, "o", "net, plating positive"),
+        (charges.passed, ORANGE, "D", "passed, both directions"),
+        (charges.net, GREEN, "o", "net, plating positive"),
     ):
-        axes.plot(
-            x, np.array(values) * factor, color=colour, marker=marker, markersize=3.2, label=label
-        )
+        axes.plot(x, values, color=colour, marker=marker, markersize=3.2, label=label)
     axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
-    axes.set_ylabel(f"charge\n({unit})")
-    axes.margins(y=0.12)
-    axes.legend(loc="upper left", borderaxespad=0.2, ncols=2)
+    axes.set_ylabel(f"charge\n({charges.unit})")
+    _legend_above(axes)
+
+
+def _legend_above(axes: Any) -> None:
+    """Legend in one line inside the upper edge, and room for it."""
+    axes.margins(y=0.08)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.24 * (high - low))
+    axes.legend(loc="upper left", borderaxespad=0.1, ncols=3, columnspacing=1.6)
 
 
 def _columns(panels: list[Any], cell: Cell, *, leading: bool) -> None:
@@ -205,7 +209,7 @@ def _columns(panels: list[Any], cell: Cell, *, leading: bool) -> None:
 
 
 def _caption(
-    stresses: list[StateStress], voltages: dict[str, Cycling], charges: list[StateCharge]
+    stresses: list[StateStress], voltages: dict[str, Cycling], charges: Charges | None
 ) -> str:
     parts = []
     if voltages:
@@ -217,8 +221,7 @@ def _caption(
             "Hydrostatic stress: mean with its 95 % interval, common part included, and 0.5 and "
             f"99.5 % points net of noise with 68 % intervals (grains: {counts})."
         )
-    if charges:
-        parts.append(
-            "Charge from the measured half cycles; the files state no error of the current."
-        )
+    if charges is not None:
+        origins = ", ".join(dict.fromkeys(word for word in charges.source if word != "nothing"))
+        parts.append(f"Charge from {origins}; no error of the current is stated.")
     return " ".join(parts) + " Triangles mark where each state was measured."

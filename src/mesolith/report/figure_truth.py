@@ -136,10 +136,11 @@ def _pulls(axes: Any, pull: FloatArray) -> None:
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("(recovered − true) / stated standard error")
     axes.set_ylabel("share of grains per unit")
+    mean = f"{pull.mean():+.2f}".replace("-", "−")
     axes.text(
         0.03,
         0.97,
-        f"mean {pull.mean():+.2f}\nstandard deviation {pull.std():.2f}\nn = {len(pull):,}",
+        f"mean {mean}\nstandard deviation {pull.std():.2f}\nn = {len(pull):,}",
         transform=axes.transAxes,
         va="top",
         fontsize=6.5,

@@ -12,18 +12,19 @@ from mesolith.records.cell import Cell, State
 from mesolith.records.cycling import Cycling
 from mesolith.records.grains import GrainMap
 from mesolith.records.tracking import Tracking
-from mesolith.report.charge import charge_by_state, per_area
+from mesolith.report.charge import WHOLE, Charges, charges_of
 from mesolith.report.state_stress import state_stresses
 
 
 def state_table(cell: Cell) -> str:
     """HTML table; columns without any value in any state are left out."""
-    _, unit = per_area(cell)
+    charges = charges_of(cell)
+    unit = WHOLE if charges is None else charges.unit
     columns = {
         "state": [escape(state.name) for state in cell.states],
         "before it": [_protocol(state) for state in cell.states],
-        f"charge passed ({unit})": _charges(cell, "passed"),
-        f"net charge ({unit})": _charges(cell, "net"),
+        f"charge passed ({unit})": _charges(cell, charges, "passed"),
+        f"net charge ({unit})": _charges(cell, charges, "net"),
         "half-cycle voltage (mV)": [_overpotential(s) for s in cell.states],
         "grains": [_grains(state) for state in cell.states],
         "mean hydrostatic stress (MPa)": _stresses(cell, "mean"),
@@ -57,16 +58,18 @@ def _protocol(state: State) -> str:
         if count:
             parts.append(f"{count:g} {one if count == 1 else many}")
     if after.get("current_ma_cm2") is not None:
-        parts.append(f"{after['current_ma_cm2']:g} mA/cm²")
+        parts.append(f"{_number(after['current_ma_cm2'], 'g')} mA/cm²")
     if after.get("duration_h") is not None:
         parts.append(f"{after['duration_h']:.3g} h")
     return ", ".join(f"<span class=whole>{escape(part)}</span>" for part in parts)
 
 
-def _charges(cell: Cell, which: str) -> list[str]:
-    factor, _ = per_area(cell)
-    found = {c.state: getattr(c, which) * factor for c in charge_by_state(cell)}
-    return [_number(found[s.name], ".3g") if s.name in found else "" for s in cell.states]
+def _charges(cell: Cell, charges: Charges | None, which: str) -> list[str]:
+    if charges is None:
+        return ["" for _ in cell.states]
+    values = dict(zip(charges.states, getattr(charges, which), strict=True))
+    known = {name: charges.text(value) for name, value in values.items() if np.isfinite(value)}
+    return [known.get(state.name, "") for state in cell.states]
 
 
 def _overpotential(state: State) -> str:

@@ -10,7 +10,7 @@ from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
 from mesolith.records.reference import Reference
 from mesolith.records.tracking import Tracking
-from mesolith.report.charge import charge_by_state, per_area
+from mesolith.report.charge import charge_in_words, charges_of
 from mesolith.report.failure import first_collapse, impedance_change
 from mesolith.report.state_stress import StateStress, mean_change, state_stresses
 
@@ -38,13 +38,12 @@ def story(cell: Cell) -> list[str]:
     phase = _phase_sentence(cell)
     if phase:
         sentences.append(phase)
-    charges = charge_by_state(cell)
-    if charges:
-        factor, unit = per_area(cell)
-        end = charges[-1]
+    charges = charges_of(cell)
+    if charges is not None:
+        net, passed = (charges.text(values[-1]) for values in (charges.net, charges.passed))
         sentences.append(
-            f"{end.passed * factor:.3g} {unit} passed in all, counting both directions; the net "
-            f"charge at the end is {_signed(end.net * factor, '.3g')} {unit}, plating positive."
+            f"{passed} {charges.unit} passed in all, counting both directions; the net charge at "
+            f"the end is {net} {charges.unit}, plating positive."
         )
     return sentences
 
@@ -54,23 +53,22 @@ def failure(cell: Cell) -> list[str]:
     collapse, change = first_collapse(cell), impedance_change(cell)
     sentences = []
     if collapse is not None:
-        factor, unit = per_area(cell)
         sentences.append(
             f"The cell failed in the half cycle before “{collapse.state}”, "
-            f"{collapse.hours:.2f} h after it began ({collapse.charge * factor:.2g} {unit} into "
-            f"it): under the same current the voltage fell from {collapse.before * 1e3:.0f} to "
-            f"{collapse.after * 1e3:.1f} mV and stayed there. That is the mark of an electronic "
-            "short."
+            f"{collapse.hours:.2f} h after it began ({charge_in_words(cell, collapse.charge)} "
+            f"into it): under the same current the voltage fell from "
+            f"{collapse.before * 1e3:.0f} to {collapse.after * 1e3:.1f} mV and stayed there. That "
+            "is the mark of an electronic short."
         )
     if change is not None and change.last < 0.5 * change.first:
         sentences.append(
-            f"The impedance agrees: its largest real part is {change.first:.0f} Ω in "
-            f"“{change.first_state}” and {change.last:.0f} Ω in “{change.last_state}”."
+            f"The impedance agrees: its largest real part is {change.first:,.0f} Ω in "
+            f"“{change.first_state}” and {change.last:,.0f} Ω in “{change.last_state}”."
         )
     elif change is not None and collapse is not None:
         sentences.append(
             f"The impedance does not confirm it: its largest real part went from "
-            f"{change.first:.0f} to {change.last:.0f} Ω."
+            f"{change.first:,.0f} to {change.last:,.0f} Ω."
         )
     if not sentences:
         return ["The cycler's records show no collapse of the voltage under current."]
@@ -146,8 +144,8 @@ def _phase_sentence(cell: Cell) -> str | None:
     )
 
 
-def _signed(value: float, form: str = ".1f") -> str:
-    return f"{value:+{form}}".replace("-", "−").replace("+", "+" if value > 0 else "")
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
 
 
 def _plural(count: int, word: str) -> str:
