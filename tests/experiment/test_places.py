@@ -224,7 +224,7 @@ def test_what_tomllib_accepts_after_an_edit_the_scanner_accepts_too(seed: int) -
     try:
         parsed = tomllib.loads(edited)
     except tomllib.TOMLDecodeError as error:
-        place, what = place_of_syntax_error(edited, error)
+        place, what, _ = place_of_syntax_error(edited, error)
         assert 1 <= place.line <= edited.count("\n") + 1
         assert what
         return
@@ -255,8 +255,27 @@ def test_what_tomllib_accepts_after_an_edit_the_scanner_accepts_too(seed: int) -
 def test_a_syntax_error_is_placed_where_it_was_made(text: str, line: int, words: str) -> None:
     with pytest.raises(tomllib.TOMLDecodeError) as caught:
         tomllib.loads(text)
-    place, what = place_of_syntax_error(text, caught.value)
+    place, what, _ = place_of_syntax_error(text, caught.value)
     assert (place.line, words in what) == (line, True), what
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "opened"),
+    [
+        ('a = [[\n"x",\n]\nb = 1\n', 3, 1),
+        ('a = [\n"x",\n"y"\nb = 1\n', 3, 1),
+        ('a = [\n"x",\nb = 1\n', 2, 1),
+        ('a = { b = [\n"x",\n], c 1 }\n', 3, None),
+        ('a = { b = [\n"x",\n] c = 1 }\n', 3, 1),
+    ],
+)
+def test_a_bracket_that_is_not_closed_is_named_where_it_opens(
+    text: str, line: int, opened: int | None
+) -> None:
+    with pytest.raises(tomllib.TOMLDecodeError) as caught:
+        tomllib.loads(text)
+    place, what, other = place_of_syntax_error(text, caught.value)
+    assert (place.line, other and other.line) == (line, opened), what
 
 
 def test_the_scanner_refuses_what_is_no_toml() -> None:

@@ -20,6 +20,7 @@ _SPACE = re.compile(r"[ \t]*")
 _SPACE_COMMENT_NEWLINE = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 # A date may be parted from its time by one space.
 _SCALAR = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:[0-9:.+\-Zz]+|[A-Za-z0-9_+\-.:]+")
+_KEY_AND_EQUALS = re.compile(r"[A-Za-z0-9_-]+[ \t]*=")
 _STRINGS = tuple(
     (quote, re.compile(pattern, re.DOTALL))
     for quote, pattern in (
@@ -32,12 +33,17 @@ _STRINGS = tuple(
 
 
 class ScanError(ValueError):
-    """The text is not TOML; ``position`` is the character where the mistake began."""
+    """The text is not TOML.
 
-    def __init__(self, text: str, position: int) -> None:
+    ``position`` is the character where the mistake is seen, ``opened`` that of the bracket around
+    it, where there is one.
+    """
+
+    def __init__(self, text: str, position: int, opened: int | None = None) -> None:
         super().__init__(text)
         self.text = text
         self.position = position
+        self.opened = opened
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,8 +97,10 @@ def find_places(text: str) -> Places:
     return Places(scanner.text, scanner.keys, scanner.values)
 
 
-def place_of_syntax_error(text: str, error: tomllib.TOMLDecodeError) -> tuple[Place, str]:
-    """Where the user should look first, and what to say.
+def place_of_syntax_error(
+    text: str, error: tomllib.TOMLDecodeError
+) -> tuple[Place, str, Place | None]:
+    """Where the user should look first, what to say, and where the bracket around it opens.
 
     `tomllib` points to where it gave up; behind a bracket that is never closed, that is lines
     too late.
@@ -111,8 +119,8 @@ def place_of_syntax_error(text: str, error: tomllib.TOMLDecodeError) -> tuple[Pl
     except ScanError as scan:
         begun = locate(scan.position)
         if begun.line <= stop.line:
-            return begun, scan.text
-    return stop, message[:1].lower() + message[1:]
+            return begun, scan.text, None if scan.opened is None else locate(scan.opened)
+    return stop, message[:1].lower() + message[1:], None
 
 
 def _nearest(places: Mapping[KeyPath, int], path: KeyPath) -> int:
@@ -232,28 +240,34 @@ class _Scanner:
         raise ScanError("a text is missing here", start)
 
     def _array(self, path: KeyPath) -> None:
+        opened = self.position
         self.position += 1
-        last = self.position - 1  # where the last thing that is right begins
+        last = opened  # where the last thing that is right ends
         item = 0
         while True:
             self._skip(_SPACE_COMMENT_NEWLINE)
             if self._at("]"):
                 self.position += 1
                 return
+            if _KEY_AND_EQUALS.match(self.text, self.position):
+                raise ScanError("the closing ] of the list is missing after this", last, opened)
             inner = (*path, item)
             self.keys[inner] = self.position
             self._value(inner, last)
-            last = self.values[inner]
+            last = self.position - 1
             self._skip(_SPACE_COMMENT_NEWLINE)
             if self._at(","):
                 self.position += 1
             elif not self._at("]"):
                 raise ScanError(
-                    "a comma or the closing ] of the list is missing after this value", last
+                    "a comma or the closing ] of the list is missing after this value",
+                    last,
+                    opened,
                 )
             item += 1
 
     def _inline_table(self, path: KeyPath) -> None:
+        opened = self.position
         self.position += 1
         self._skip(_SPACE)
         if self._at("}"):
@@ -261,15 +275,17 @@ class _Scanner:
             return
         while True:
             self._skip(_SPACE)
-            start = self.position
             self._pair(path)
+            last = self.position - 1
             self._skip(_SPACE)
             if self._at("}"):
                 self.position += 1
                 return
             if not self._at(","):
                 raise ScanError(
-                    "a comma or the closing } of the table is missing after this value", start
+                    "a comma or the closing } of the table is missing after this value",
+                    last,
+                    opened,
                 )
             self.position += 1
 

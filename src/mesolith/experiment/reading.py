@@ -76,9 +76,9 @@ def read_cell_file(path: Path, techniques: tuple[Technique, ...]) -> Reading:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        place, what = place_of_syntax_error(text, error)
+        place, what, opened = place_of_syntax_error(text, error)
         book = Book(Places(text, {}, {}))
-        book.mistakes.append(Mistake(place, f"not valid TOML: {what}"))
+        book.mistakes.append(Mistake(place, f"not valid TOML: {what}", also=opened))
         return Reading(path, {}, (), book, None)
     book = Book(find_places(text))
     return _Reader(path, raw, catalogue(techniques), techniques, book).read()
