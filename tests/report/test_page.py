@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from mesolith.errors import FileFormatError
-from mesolith.pipeline.technique import load
 from mesolith.records.cell import Cell
-from mesolith.report import FIGURES
 from mesolith.report.page import with_provenance, without_provenance, write_report
-from mesolith.report.picture import Picture, picture_from_drawing
+from mesolith.report.picture import Picture
 from mesolith.report.viewer.viewer import viewer_html
 
+from .conftest import ALL
 from .synthetic_cell import synthetic_cell
 
 PROVENANCE = {
@@ -29,15 +28,9 @@ PROVENANCE = {
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Picture]:
-    cell = synthetic_cell()
-    return [picture_from_drawing(f.name, f.title, f.number, load(f.draw)(cell)) for f in FIGURES]
-
-
-@pytest.fixture(scope="module")
-def page(pictures: list[Picture], tmp_path_factory: pytest.TempPathFactory) -> str:
+def page(cell: Cell, pictures: dict[str, Picture], tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_report(path, cell=synthetic_cell(), pictures=pictures)
+    write_report(path, cell=cell, pictures=list(pictures.values()))
     return path.read_text(encoding="utf-8")
 
 
@@ -85,19 +78,21 @@ def test_names_are_escaped(page: str) -> None:
     assert "&lt;beam dump&gt;" in page
 
 
-def test_a_hostile_state_cannot_leave_its_place(pictures: list[Picture], tmp_path: Path) -> None:
+def test_a_hostile_state_cannot_leave_its_place(
+    pictures: dict[str, Picture], tmp_path: Path
+) -> None:
     cell = synthetic_cell(n=30)
     hostile = "</script><script>alert(1)</script>"
     states = (dataclasses.replace(cell.states[0], name=hostile), *cell.states[1:])
     odd = dataclasses.replace(cell, states=states, name=hostile)
-    write_report(tmp_path / "report.html", cell=odd, pictures=pictures)
+    write_report(tmp_path / "report.html", cell=odd, pictures=list(pictures.values()))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     outline(page)
 
 
-def test_same_cell_same_page(page: str, pictures: list[Picture], tmp_path: Path) -> None:
-    write_report(tmp_path / "report.html", cell=synthetic_cell(), pictures=pictures)
+def test_same_cell_same_page(page: str, pictures: dict[str, Picture], tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", cell=synthetic_cell(), pictures=list(pictures.values()))
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
 
 
@@ -115,7 +110,7 @@ def test_provenance_goes_in_and_out(page: str) -> None:
 
 def test_every_picture_has_words_for_those_who_do_not_see_it(page: str) -> None:
     images = [attributes for tag, attributes in outline(page).seen if tag == "img"]
-    assert len(images) == len(FIGURES)
+    assert len(images) == len(ALL)
     assert all(len(image["alt"] or "") > 60 for image in images)
 
 
@@ -127,20 +122,20 @@ def test_headings_step_down_one_at_a_time(page: str) -> None:
 
 
 def test_figures_say_how_and_where_the_numbers_are(page: str) -> None:
-    assert page.count("How this was computed.") == len(FIGURES)
+    assert page.count("How this was computed.") == len(ALL)
     assert "Numbers: tables/stress_by_state.csv" in page
     assert "Nature Materials 21, 1298 (2022)" in page
-    order = [page.index(f'id="figure-{figure.name}"') for figure in FIGURES]
+    order = [page.index(f'id="figure-{figure.name}"') for figure in ALL]
     assert order == sorted(order)
 
 
 def test_missing_conditions_stand_on_the_first_page(
-    pictures: list[Picture], tmp_path: Path
+    pictures: dict[str, Picture], tmp_path: Path
 ) -> None:
     cell = synthetic_cell(n=30)
     remarks = (*cell.remarks, ("missing", "conditions.forming_pressure_mpa", "Pressure <of> it."))
     odd = dataclasses.replace(cell, remarks=remarks)
-    write_report(tmp_path / "report.html", cell=odd, pictures=pictures)
+    write_report(tmp_path / "report.html", cell=odd, pictures=list(pictures.values()))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     first = page[page.index('id="story"') : page.index('id="figure-story"')]
     assert "forming pressure (MPa)" in first
