@@ -187,7 +187,7 @@ class TestRows:
         path = grains_file(tmp_path)
         edited(path, row=4, column=column, value="nan")
         edited(path, row=9, column=column, value="inf")
-        error = refused(path, InvalidValueError, "2 of 20 grains hold NaN")
+        error = refused(path, InvalidValueError, "2 of 20 grains hold NaN, infinity")
         assert str(error.where).endswith("line 14")
         found = read_midas(path, allow_partial=True)
         assert len(found.grain_map) == 18
@@ -312,6 +312,13 @@ class TestCyclerFiles:
         with pytest.raises(ContradictionError, match="runs back from 10 to 5 s") as caught:
             read_delimited(path)
         assert str(caught.value.where).endswith("line 4")
+
+    def test_infinite_current(self, tmp_path: Path) -> None:
+        path = tmp_path / "cycler.csv"
+        path.write_text("time/s,Ewe/V,I/mA\n0,0,0\n10,0,1e400\n")
+        with pytest.raises(InvalidValueError, match="column 'I/mA' holds inf") as caught:
+            read_delimited(path)
+        assert str(caught.value.where).endswith("line 3")
 
     def test_last_row_cut_short(self, tmp_path: Path) -> None:
         path = tmp_path / "cycler.csv"

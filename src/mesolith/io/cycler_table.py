@@ -15,6 +15,7 @@ from mesolith.errors import (
     ClockError,
     ContradictionError,
     EmptyFileError,
+    InvalidValueError,
     MissingColumnError,
     TruncatedFileError,
     UnitError,
@@ -25,6 +26,8 @@ from mesolith.io.numbers import table_from_lines
 from mesolith.io.timestamps import DateOrder, Moment, common_order, moment_from_text
 
 _CLOCK = re.compile(r"^\s*(?:(\d+)[d-]?\s+)?(\d+):(\d{2}):(\d{2}(?:[.,]\d+)?)\s*$")
+
+_ABSURD = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,14 @@ def _values(
         path=path,
         columns=names,
     )
+    absurd = np.abs(table) > _ABSURD
+    if np.any(absurd):
+        row, place = (int(index[0]) for index in np.nonzero(absurd))
+        raise InvalidValueError(
+            f"column {list(roles.values())[place].name!r} holds {table[row, place]:g}",
+            where=f"{path}, line {body[row][0]}",
+            remedy="Leave the cell empty where there is no value.",
+        )
     return {role: table[:, k] * column.factor for k, (role, column) in enumerate(roles.items())}
 
 

@@ -42,6 +42,7 @@ _STRAIN = tuple(f"{kind}{i}{j}" for kind in ("efab", "eken") for i in (1, 2, 3) 
 _DEGREE = math.pi / 180.0
 # printed with six decimals O is orthogonal to 3e-6; ten times the default angular error is not
 _ROUNDING = 1e-3
+_ABSURD = 1e12  # no grain has such a number, and sums of their squares stay finite
 _PARTIAL = "Use --allow-partial to go on without them; the gap is recorded."
 
 
@@ -284,7 +285,7 @@ def _unreadable(
 
 def _without_nan(rows: _Rows, path: Path, allow_partial: bool, findings: list[Finding]) -> _Rows:
     table = rows.stack(_NEEDED)
-    bad = ~np.isfinite(table)
+    bad = ~(np.abs(table) < _ABSURD)
     rejected = np.asarray(bad.any(axis=1))
     if not rejected.any():
         return rows
@@ -292,8 +293,8 @@ def _without_nan(rows: _Rows, path: Path, allow_partial: bool, findings: list[Fi
     columns = [name for name, wrong in zip(_NEEDED, bad[first], strict=True) if wrong]
     if not allow_partial or rejected.all():
         raise InvalidValueError(
-            f"{int(rejected.sum())} of {len(rejected)} grains hold NaN or infinity "
-            f"(first in {', '.join(columns)})",
+            f"{int(rejected.sum())} of {len(rejected)} grains hold NaN, infinity or a number "
+            f"beyond {_ABSURD:g} (first in {', '.join(columns)})",
             where=f"{path}, line {int(rows.line[first])}",
             remedy=f"Remove or refit these grains. {_PARTIAL}",
         )

@@ -14,6 +14,7 @@ from mesolith.io.numbers import table_from_lines, text_lines
 from mesolith.io.timestamps import Moment, moment_from_text
 
 _END = "end comments"
+_ABSURD = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,11 @@ def read_zplot(path: Path) -> ZplotSpectrum:
         columns=columns,
     )
     frequency, time, real, imaginary = table.T
-    if not np.isfinite(table).all():
-        line = body[int(np.argmin(np.isfinite(table).all(axis=1)))][0]
+    good = (np.abs(table) < _ABSURD).all(axis=1)
+    if not good.all():
+        line = body[int(np.argmin(good))][0]
         raise InvalidValueError(
-            "the sweep holds NaN",
+            "the sweep holds NaN or an absurd number",
             where=f"{path}, line {line}",
             remedy="Remove the point or export the sweep again.",
         )
