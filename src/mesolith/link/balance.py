@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mesolith.axes import FloatArray, six_from_tensor
+from mesolith.axes import FloatArray, six_from_tensor, tensor_from_six
 from mesolith.crystal.elasticity import (
     strain_from_lattice,
     stress_by_strain,
@@ -44,7 +44,6 @@ Mode = Literal["cell", "state", "given"]
 # no tomogram yet: sintered LLZO holds 2 to 8 % of pores, so a mean over the solid is known to 3 %
 POROSITY, POROSITY_SE = 0.05, 0.03
 RADIUS_SCATTER = 0.10
-_ROUNDS = 20
 
 
 def compute(work: Work) -> None:
@@ -103,18 +102,19 @@ def pressures_of_states(given: Any, states: Sequence[str]) -> FloatArray | None:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the balance needs of one state."""
+    """What the balance needs of one state; ``stress`` is that against the starting lattice."""
 
     map: GrainMap
     stiffness: FloatArray
     weights: FloatArray
-    start: FloatArray
     response: FloatArray
+    stress: FloatArray
 
-    def stress(self, dilatation: float) -> FloatArray:
-        scale = np.array([1.0 + dilatation] * 3 + [1.0] * 3)
-        strain = strain_from_lattice(self.map.lattice, self.start * scale, self.map.orientation)
-        return stress_from_strain(strain, self.stiffness, self.map.orientation)
+    def stress_at(self, dilatation: float) -> FloatArray:
+        """Stress against a lattice larger by ``dilatation``, exactly: F becomes F / (1 + d)."""
+        shrunk = 1.0 / (1.0 + dilatation)
+        uniform = tensor_from_six(self.response * (-dilatation * shrunk))
+        return self.stress * shrunk + uniform
 
 
 def reference_from_equilibrium(
@@ -174,15 +174,16 @@ def reference_from_equilibrium(
     start = maps[0].phases.lattice
     if mode == "given":
         start = np.array([material.lattice for material in materials])
-    prepared = [_prepare(grain_map, materials, start) for grain_map in maps]
+    prepared = [
+        _prepare(name, grain_map, materials, start)
+        for name, grain_map in zip(states, maps, strict=True)
+    ]
     groups = [[k] for k in range(count)] if mode == "state" else [list(range(count))]
     dilatation = np.zeros(count)
     if mode != "given":
         for group in groups:
-            dilatation[group] = _solve(
-                [prepared[k] for k in group], targets[group], [states[k] for k in group]
-            )
-    stresses = [state.stress(float(d)) for state, d in zip(prepared, dilatation, strict=True)]
+            dilatation[group] = _solve([prepared[k] for k in group], targets[group])
+    stresses = [state.stress_at(float(d)) for state, d in zip(prepared, dilatation, strict=True)]
     residual = np.array(
         [
             weighted_mean(stress, state.weights) - target
@@ -314,38 +315,34 @@ def _assemble(
     )
 
 
-def _prepare(grain_map: GrainMap, materials: Sequence[Material], start: FloatArray) -> _State:
+def _prepare(
+    name: str, grain_map: GrainMap, materials: Sequence[Material], start: FloatArray
+) -> _State:
     if not len(grain_map):
-        raise InvalidValueError("a grain map without grains has no mean stress")
+        raise InvalidValueError("a grain map without grains has no mean stress", where=name)
     stiffness = stiffness_of_grains(materials, grain_map.phase)
+    strain = strain_from_lattice(grain_map.lattice, start[grain_map.phase], grain_map.orientation)
+    check_strain(strain, grain_map, where=name)
     return _State(
         map=grain_map,
         stiffness=stiffness,
         weights=normalised_weights(grain_map.radius, grain_map.completeness),
-        start=start[grain_map.phase],
         response=response_to_dilatation(stiffness, grain_map.orientation),
+        stress=stress_from_strain(strain, stiffness, grain_map.orientation),
     )
 
 
-def _solve(group: list[_State], targets: FloatArray, names: list[str]) -> float:
-    """One dilatation for all states of a group, by Newton's steps on the mean stress."""
+def _solve(group: list[_State], targets: FloatArray) -> float:
+    """The one dilatation that balances the states of a group together.
+
+    With mean stress m, target t and response r the stress against a lattice larger by d is
+    (m + r) / (1 + d) - r; that its excess over t vanishes along r gives d in closed form.
+    """
     response = np.mean([weighted_mean(s.response, s.weights) for s in group], axis=0)
+    mean = np.mean([six_from_tensor(weighted_mean(s.stress, s.weights)) for s in group], axis=0)
     target = six_from_tensor(targets).mean(axis=0)
-    dilatation = 0.0
-    for _ in range(_ROUNDS):
-        mean = np.mean(
-            [six_from_tensor(weighted_mean(s.stress(dilatation), s.weights)) for s in group],
-            axis=0,
-        )
-        step = isotropic_correction(mean, response, target)
-        dilatation += step
-        if abs(step) < 1e-15:
-            break
-    for state, name in zip(group, names, strict=True):
-        scale = np.array([1.0 + dilatation] * 3 + [1.0] * 3)
-        strain = strain_from_lattice(state.map.lattice, state.start * scale, state.map.orientation)
-        check_strain(strain, state.map, where=name)
-    return dilatation
+    linear = isotropic_correction(mean, response, target)
+    return linear / (1.0 + isotropic_correction(target, response, np.zeros(6)))
 
 
 def _check_phases(names: Sequence[str], maps: Sequence[GrainMap]) -> None:
