@@ -16,9 +16,10 @@ class Reference(Record):
     """Strain-free lattices from mechanical equilibrium, one row a state, with their errors.
 
     The lattice of every phase is ``start`` (the files' own, or the materials' where ``mode`` is
-    "given") times 1 + ``dilatation``. Where one reference serves the whole cell the rows are equal. ``mean_*_variance`` are parts of the
-    variance of a state's weighted mean hydrostatic stress before any correction; the error of
-    the reference is their mean over the states (all independent between states).
+    "given") times 1 + ``dilatation``. Where one reference serves the whole cell the rows are
+    equal. ``mean_*_variance`` are parts of the variance of a state's weighted mean hydrostatic
+    stress before any correction; the error of the reference is their mean over the states (all
+    independent between states).
     ``imbalance`` is what is left of the mean hydrostatic stress of a state above its target, a
     test of drift; it is zero by construction where each state has a reference of its own.
     """
