@@ -188,27 +188,42 @@ def _impedance_panels(
     figure: Any, spectra: list[tuple[str, Impedance]], left: float, letters: str
 ) -> None:
     """First and last spectrum together, and the smaller one enlarged where it is lost."""
-    ends = spectra if len(spectra) < 2 else [spectra[0], spectra[-1]]
+    ends = _ends(spectra)
     styled = [(*entry, *look) for entry, look in zip(ends, ((BLUE, "o"), (RED, "s")), strict=False)]
-    extents = [_extent(_last_sweep(spectrum)[0]) for _, spectrum, _, _ in styled]
-    lost = len(styled) == 2 and min(extents) < 0.35 * max(extents)
-    upper = axes_mm(figure, left, 50 if lost else 36, 44, 27 if lost else 41)
+    small = _lost(ends)
+    upper = axes_mm(figure, left, 50, 44, 27)
     _nyquist(upper, styled)
     letter(upper, letters[0], left_mm=11.0, up_mm=2.0)
-    if lost:
-        lower = axes_mm(figure, left, 16, 44, 22)
-        _nyquist(lower, [styled[int(np.argmin(extents))]])
-        letter(lower, letters[1], left_mm=11.0, up_mm=0.0)
-        upper.set_xlabel("")
+    if small is None:
+        upper.legend(loc="upper left", bbox_to_anchor=(-0.3, -0.62), borderaxespad=0.0)
+        return
+    upper.legend(loc="upper left", bbox_to_anchor=(0.0, 1.04), borderaxespad=0.0)
+    upper.set_xlabel("")
+    lower = axes_mm(figure, left, 16, 44, 22)
+    _nyquist(lower, [styled[small]])
+    lower.set_title(f"{ends[small][0]} alone", fontsize=6.5, loc="left", pad=2)
+    letter(lower, letters[1], left_mm=11.0, up_mm=0.0)
+
+
+def _ends(spectra: list[tuple[str, Impedance]]) -> list[tuple[str, Impedance]]:
+    return spectra if len(spectra) < 2 else [spectra[0], spectra[-1]]
+
+
+def _lost(ends: list[tuple[str, Impedance]]) -> int | None:
+    """Which of two spectra would be lost beside the other, and has a shape worth a panel."""
+    if len(ends) < 2:
+        return None
+    sweeps = [_last_sweep(spectrum) for _, spectrum in ends]
+    extents = [float(np.nanmax(real) - np.nanmin(real)) for real, _ in sweeps]
+    small = int(np.argmin(extents))
+    real, minus_imaginary = sweeps[small]
+    has_shape = float(np.nanmax(minus_imaginary)) > 0.05 * float(np.nanmax(np.abs(real)))
+    return small if extents[small] < 0.35 * max(extents) and has_shape else None
 
 
 def _last_sweep(spectrum: Impedance) -> tuple[FloatArray, FloatArray]:
     last = spectrum.sweep == spectrum.sweep[-1]
     return spectrum.real[last], -spectrum.imaginary[last]
-
-
-def _extent(values: FloatArray) -> float:
-    return float(np.nanmax(values) - np.nanmin(values))
 
 
 def _nyquist(axes: Any, styled: list[tuple[str, Impedance, str, str]]) -> None:
@@ -221,13 +236,20 @@ def _nyquist(axes: Any, styled: list[tuple[str, Impedance, str, str]]) -> None:
             color=colour,
             markersize=1.8,
             linewidth=0.6,
-            label=f"{name} (n = {len(real)})",
+            label=f"{name} (n = {len(real)}), Re Z up to {_three_digits(np.nanmax(real))} Ω",
         )
     axes.set_xlabel("Re Z (Ω)")
     axes.set_ylabel("−Im Z (Ω)")
     axes.margins(0.06)
     axes.set_aspect("equal", adjustable="datalim")
-    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.04), borderaxespad=0.0)
+    axes.locator_params(nbins=4)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,g}".replace("-", "−"))
+
+
+def _three_digits(value: float) -> str:
+    digits = int(np.floor(np.log10(value))) - 2 if value > 0.0 else 0
+    return f"{round(value, -digits):,.{max(0, -digits)}f}"
 
 
 def _caption(runs: list[_Run], spectra: list[tuple[str, Impedance]]) -> str:
@@ -248,8 +270,9 @@ def _caption(runs: list[_Run], spectra: list[tuple[str, Impedance]]) -> str:
     if spectra:
         ends = spectra[0][0] if len(spectra) == 1 else f"{spectra[0][0]} and {spectra[-1][0]}"
         parts.append(
-            f"Impedance of {ends}, last sweep of each; the smaller one is enlarged where it "
-            "would be lost. The files give single readings, so no interval is drawn."
+            f"Impedance of {ends}, last sweep of each"
+            f"{'' if _lost(_ends(spectra)) is None else ', and the smaller one enlarged'}. The "
+            "files give single readings, so no interval is drawn."
         )
     return " ".join(parts)
 
