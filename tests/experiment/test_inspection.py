@@ -56,6 +56,19 @@ def test_files_are_looked_into_even_beside_another_mistake(tmp_path: Path) -> No
         inspection.require()
 
 
+def test_a_damaged_file_stops_nothing_where_gaps_are_allowed(tmp_path: Path) -> None:
+    inspection = inspect(tmp_path, second="TOY\nthis is cut\n")
+    with pytest.raises(CellFileError, match="cut short"):
+        inspection.require()
+    assert inspection.require(allow_partial=True).name == "virtual LLZTO 1"
+
+
+def test_gaps_excuse_no_contradiction(tmp_path: Path) -> None:
+    late, early = "TOY\nstart=2024-05-03T10:00:00", "TOY\nstart=2024-05-03T09:00:00"
+    with pytest.raises(CellFileError, match="swapped"):
+        inspect(tmp_path, pristine=late, plated=early).require(allow_partial=True)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -257,6 +257,7 @@ def test_mistakes_in_a_series(tmp_path: Path, value: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
+        ("[[169.8], 63.9, 69.8]", "must be [c11, c12, c44] or six rows"),
         ("[169.8, 63.9]", "must be [c11, c12, c44] or six rows"),
         ('[169.8, 63.9, "69.8"]', "must hold numbers only"),
         ("[63.9, 169.8, 69.8]", "no stable cubic crystal"),

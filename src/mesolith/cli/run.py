@@ -99,7 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     code = 0
     for place in places:
-        experiment = inspect_cell(place.file, all_techniques()).require()
+        inspection = inspect_cell(place.file, all_techniques())
+        experiment = inspection.require(allow_partial=arguments.allow_partial)
         work = preview_of_cell if arguments.dry_run else run_one
         code = work(experiment, place, arguments) or code
     return code

@@ -49,7 +49,7 @@ def check_stiffness(value: tuple[Any, ...], path: KeyPath, book: Book) -> None:
     if any(isinstance(item, bool) or not isinstance(item, int | float) for item in flat):
         book.value(path, f"{key} must hold numbers only")
         return
-    if len(rows) == 3 and len(flat) == 3:
+    if len(rows) == 3 and not any(isinstance(row, list) for row in rows):
         c11, c12, c44 = flat
         if not (c44 > 0 and c11 > abs(c12) and c11 + 2 * c12 > 0):
             book.value(

@@ -37,17 +37,26 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What `check` finds: every mistake, and the experiment where there is none."""
+    """What `check` finds: every mistake, and the experiment where cell.toml itself holds none."""
 
     path: Path
     mistakes: tuple[Mistake, ...]
     experiment: Experiment | None
     files: tuple[Described, ...]
 
-    def require(self) -> Experiment:
-        """The experiment; `CellFileError` with every mistake where there is one."""
-        if self.experiment is None or self.mistakes:
-            raise CellFileError(self.path.name, self.mistakes)
+    def require(self, *, allow_partial: bool = False) -> Experiment:
+        """The experiment; `CellFileError` with every mistake where there is one.
+
+        With ``allow_partial`` damaged files are no reason to stop: their readers say what they
+        can use.
+        """
+        against = [
+            mistake
+            for mistake in self.mistakes
+            if not (allow_partial and issubclass(mistake.kind, FileFormatError))
+        ]
+        if against or self.experiment is None:
+            raise CellFileError(self.path.name, against)
         return self.experiment
 
 
@@ -63,8 +72,7 @@ def inspect_cell(path: Path, techniques: tuple[Technique, ...]) -> Inspection:
         _check_needs(found, reading)
     _check_order(files, reading.book)
     mistakes = tuple(sorted(set(reading.book.mistakes), key=lambda m: (m.place, m.text)))
-    experiment = None if mistakes else reading.experiment
-    return Inspection(reading.path, mistakes, experiment, files)
+    return Inspection(reading.path, mistakes, reading.experiment, files)
 
 
 def _described(reading: Reading, techniques: tuple[Technique, ...]) -> Iterator[Described]:
