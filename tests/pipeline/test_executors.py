@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from mesolith.errors import MesolithError
 from mesolith.pipeline.executors import LocalExecutor, WorkerDied
 from mesolith.pipeline.memory import default_memory_limit, default_workers, peak_memory_bytes
+from tests.pipeline.bench import Bench, diamond
 from tests.pipeline.parts import meet
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -75,6 +77,15 @@ def test_the_last_words_of_a_dead_worker_are_kept() -> None:
     assert died.value.last_words == "the last straw"
     assert died.value.peak_memory_bytes is not None
     assert 2e6 < died.value.peak_memory_bytes < 2e8
+
+
+def test_a_worker_that_cannot_start_ends_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with LocalExecutor(1) as executor, pytest.raises(MesolithError) as told:
+        bench.run(diamond(bench)[0], executor)
+    assert f"{tmp_path / 'python'}: no worker process can be started" in str(told.value)
 
 
 def test_nothing_is_taken_after_the_end() -> None:

@@ -102,6 +102,8 @@ def execute(
     ------
     StoreFullError, StorePermissionError
         The disk refuses; what is finished is kept.
+    MesolithError
+        The executor cannot work.
     RunInterrupted
         Ctrl-C; what is finished is kept.
     """
@@ -298,6 +300,10 @@ class _Run:
             answer = future.result()
         except (WorkerDied, BrokenExecutor) as error:
             self._lost(part, error)
+            return
+        except MesolithError as error:  # of the executor; those of a part come as an answer
+            self._fatal = error
+            self._fail(part, error)
             return
         except Exception as error:
             self._fail(part, PartError(f"{type(error).__name__}: {error}", where=part.title))

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import IO, Any, ParamSpec, TypeVar
 
+from mesolith.errors import MesolithError
 from mesolith.pipeline.memory import default_workers, peak_memory_bytes
 
 P = ParamSpec("P")
@@ -72,7 +73,11 @@ class LocalExecutor(Executor):
             thread.start()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queue a call; its future raises `WorkerDied` where the process ends meanwhile."""
+        """Queue a call.
+
+        Its future raises `WorkerDied` where the process ends meanwhile, and `MesolithError` where
+        none can be started.
+        """
         data = pickle.dumps(pickle.dumps((fn, args, kwargs)))
         future: Future[T] = Future()
         with self._lock:
@@ -151,13 +156,22 @@ class _Worker:
                 return self._process
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _bury
             self._inherited_peak = peak_memory_bytes() or 0
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "mesolith.pipeline.worker_process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=_environment(),
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "mesolith.pipeline.worker_process"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                    env=_environment(),
+                )
+            except OSError as error:
+                self._close_errors()
+                raise MesolithError(
+                    f"no worker process can be started ({error.strerror or error})",
+                    where=sys.executable,
+                    remedy="Check the limits on processes and memory (ulimit -a), and that this "
+                    "Python may be run.",
+                ) from error
             return self._process
 
     def call(self, data: bytes) -> tuple[bool, Any]:
