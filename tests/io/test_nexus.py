@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from mesolith.axes import FloatArray
 from mesolith.errors import FileFormatError, ResultVersionError
 from mesolith.io.nexus import open_cell, read_provenance, write_cell
+from mesolith.io.record_file import read_record, write_record
 from mesolith.io.tables import record_tables
 from mesolith.pipeline.technique import load
 from mesolith.records.cell import Cell, State
@@ -105,6 +107,21 @@ def test_tables_and_figures_from_the_file_alone(cell: Cell, path: Path) -> None:
         two = record_tables(again.states[1][kind], "x")
         assert list(one) == list(two)
         assert all(np.array_equal(one[t][c], two[t][c]) for t in one for c in one[t])
+
+
+def test_stored_records_are_copied_as_they_lie(cell: Cell, path: Path, tmp_path: Path) -> None:
+    states = []
+    for state in cell.states:
+        file = tmp_path / f"{state.index}.h5"
+        write_record(file, state[GrainMap])
+        handle = partial(read_record, file, GrainMap)
+        states.append(dataclasses.replace(state, handles={GrainMap: handle}))
+    write_cell(tmp_path / "cell.nxs", dataclasses.replace(cell, states=tuple(states)))
+    again = open_cell(tmp_path / "cell.nxs")
+    for before, after in zip(cell.states, again.states, strict=True):
+        assert equal(before[GrainMap], after[GrainMap])
+    with h5py.File(tmp_path / "cell.nxs") as file:
+        check_picture(default_picture(file))
 
 
 def test_records_are_read_when_asked_for(path: Path, tmp_path: Path) -> None:

@@ -152,6 +152,8 @@ def _common_error(record: Record, field: str) -> NDArray[np.float64] | None:
 
 
 def _texts(values: NDArray[Any]) -> list[str]:
+    if values.size > 1 and values.dtype.kind == "f" and np.all(values == values[0]):
+        return _texts(values[:1]) * len(values)
     if values.dtype.kind == "f":
         return ["" if x != x else repr(x) for x in values.tolist()]
     if values.dtype.kind in "iu":
