@@ -6,6 +6,15 @@ from mesolith.pipeline.technique import Step
 
 STEPS: tuple[Step, ...] = (
     Step(
+        name="link.track",
+        version=1,
+        compute="mesolith.link.track:compute",
+        per="pair",
+        inputs=("hedm.read",),
+        settings=("hedm.track_rule", "hedm.sigma_position_um", "hedm.sigma_orientation_deg"),
+        record="mesolith.records.tracking:Tracking",
+    ),
+    Step(
         name="link.balance",
         version=1,
         compute="mesolith.link.balance:compute",
