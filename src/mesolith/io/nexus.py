@@ -242,7 +242,10 @@ def _copy_record(path: Path, group: Any) -> None:
 
 
 def _picture(kind: type[Record], group: Any) -> tuple[str, str] | None:
-    """Signal and axis of a record's default plot: its own choice, else its first two columns."""
+    """Signal and axis of a record's default plot: its own choice, else its first two columns.
+
+    Without a choice the first column must rise from row to row, as a time does.
+    """
     columns = [
         name
         for name, declared in quantities(kind).items()
@@ -253,7 +256,8 @@ def _picture(kind: type[Record], group: Any) -> tuple[str, str] | None:
         return kind.plot if set(kind.plot) <= set(columns) else None
     if len(columns) < 2 or group[columns[0]].shape != group[columns[1]].shape:
         return None
-    return columns[1], columns[0]
+    rises = bool(np.all(np.diff(group[columns[0]][()]) > 0))
+    return (columns[1], columns[0]) if rises else None
 
 
 def _set_default(entry: Any, path: str) -> None:
