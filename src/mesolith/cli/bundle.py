@@ -29,7 +29,7 @@ def write_bundle(file: Path, path: Path, findings: list[str]) -> list[str]:
     suffix and state names replaced by numbers.
     """
     folder = path if path.is_dir() else path.parent
-    names: dict[str, str] = {}
+    names = {str(folder.resolve()): "CELL", str(Path.home()): "HOME"}
     contents = {"doctor.txt": "\n".join(findings) + "\n"}
     cells = [folder / "cell.toml", *sorted(folder.glob("*/cell.toml"))]
     for number, cell in enumerate((cell for cell in cells if cell.is_file()), start=1):
@@ -43,14 +43,12 @@ def write_bundle(file: Path, path: Path, findings: list[str]) -> list[str]:
 
 
 def scrubbed(text: str, names: Mapping[str, str]) -> str:
-    """The text without paths, user, machine and the names given."""
-    text = _PATH.sub(lambda found: f"FILE{Path(found[0].replace(chr(92), '/')).suffix}", text)
-    private = {name: word for name, word in names.items() if len(name) > 1}
-    private |= {socket.gethostname(): "HOST", _user(): "USER"}
+    """The text without the names given, user, machine, and with paths cut to their suffix."""
+    private = {socket.gethostname(): "HOST", _user(): "USER", **names}
     for name, word in sorted(private.items(), key=lambda pair: -len(pair[0])):
-        if name:
+        if len(name) > 1:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text)
-    return text
+    return _PATH.sub(lambda found: f"FILE{Path(found[0].replace(chr(92), '/')).suffix}", text)
 
 
 def _user() -> str:
@@ -70,7 +68,15 @@ def _cell(file: Path, names: dict[str, str]) -> str:
     for number, state in enumerate(states if isinstance(states, list) else [], start=1):
         if isinstance(state, Mapping) and isinstance(state.get("name"), str):
             names.setdefault(state["name"], f"STATE{number}")
+            for listed in map(Path, _files(state)):
+                names.setdefault(listed.as_posix(), f"FILE{listed.suffix}")
+                names.setdefault(listed.name, f"FILE{listed.suffix}")
     return json.dumps(_anonymous(raw), indent=1)
+
+
+def _files(state: Mapping[str, Any]) -> list[str]:
+    listed = [t["files"] for t in state.values() if isinstance(t, Mapping) and "files" in t]
+    return [str(name) for names in listed if isinstance(names, list) for name in names]
 
 
 def _anonymous(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mesolith.cli.paths import add_paths, add_store
@@ -37,15 +38,38 @@ def run(arguments: argparse.Namespace) -> int:
 
     code = 0
     for plan in plans_of(arguments.paths, arguments.store):
-        found = verify(plan.graph, plan.store)
+        found = verify(plan.graph, plan.store, source=plan.experiment.path)
+        changed = list(_changed_since(plan))
         print(f"{plan.experiment.name}: {_counts(found)}")
         for file in found.files:
             if file.verdict not in ("ok", "not computed"):
                 print(f"  {file.verdict}: {file.about}: {file.path.name}: {file.detail}")
+        for line in changed:
+            print(f"  changed: {line}")
         if arguments.trace:
             print("\n".join(_trace(plan)))
-        code = max(code, _code(found.files))
+        code = max(code, _code(found.files, changed))
     return code
+
+
+def _changed_since(plan: Plan) -> Iterator[str]:
+    """Raw files that are not the ones of the last run."""
+    from mesolith.pipeline.graph import RawInput
+    from mesolith.pipeline.plans import read_plan
+
+    known = read_plan(plan.store, plan.experiment.path).parts
+    said = set()
+    for part in plan.graph:
+        inputs = known.get(part.identity, {}).get("inputs", {})
+        before = {(label, file): sha for found in inputs.values() for label, file, sha in found}
+        for found in part.inputs.values():
+            for source in found:
+                if not isinstance(source, RawInput) or source.path in said:
+                    continue
+                place = (source.label, source.path.name)
+                if before.get(place, source.fingerprint.sha256) != source.fingerprint.sha256:
+                    said.add(source.path)
+                    yield f"{source.label}: {source.path.name}: not the file of the last run"
 
 
 def _counts(found: Verification) -> str:
@@ -59,13 +83,13 @@ def _counts(found: Verification) -> str:
     return f"{text} are as they were{tail}"
 
 
-def _code(files: tuple[FileReport, ...]) -> int:
+def _code(files: tuple[FileReport, ...], changed: list[str]) -> int:
     from mesolith.errors import CorruptResultError, InputError
 
     bad = {file.kind for file in files if file.verdict not in ("ok", "not computed")}
     if "result" in bad:
         return CorruptResultError.exit_code
-    return InputError.exit_code if bad else 0
+    return InputError.exit_code if bad or changed else 0
 
 
 def _trace(plan: Plan) -> list[str]:
@@ -78,7 +102,7 @@ def _trace(plan: Plan) -> list[str]:
         if stored is None:
             continue
         lines.append(f"  {part.title}  {part.key[:16]}")
-        for name in ("version", "settings", "inputs", "versions"):
+        for name in ("version", "settings", "inputs", "software"):
             if facts := stored.facts.get(name):
                 text = json.dumps(facts, ensure_ascii=False, sort_keys=True)
                 lines.append(f"    {name}: {text}")

@@ -87,13 +87,14 @@ class Book:
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """The known word most like ``word``, or None where none is."""
-    words = list(known)
-    lower = {candidate.casefold(): candidate for candidate in reversed(words)}
-    if word.casefold() in lower:
-        return lower[word.casefold()]
-    found = difflib.get_close_matches(word.casefold(), lower, n=1, cutoff=cutoff)
-    return lower[found[0]] if found else None
+    """The known word most like ``word``, the first of several, or None where none is like it."""
+    best, likeness = None, cutoff
+    matcher = difflib.SequenceMatcher(b=word.casefold())
+    for candidate in known:
+        matcher.set_seq1(candidate.casefold())
+        if matcher.real_quick_ratio() > likeness and (ratio := matcher.ratio()) > likeness:
+            best, likeness = candidate, ratio
+    return best
 
 
 def did_you_mean(word: str, known: Iterable[str], *, listing: str) -> str:
