@@ -48,7 +48,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(tmp_path: Path) -
     workers, kills = 2, 0
     for attempt in range(40):  # more and more patient, for a busy machine
         with start(killed.folder, workers, 0.2) as child:
-            patience = (0.2 + 0.4 * chance.random()) * 1.1**attempt
+            patience = (0.2 + 0.4 * chance.random()) * 1.4**attempt
             try:
                 output, _ = child.communicate(timeout=patience)
             except subprocess.TimeoutExpired:

@@ -50,6 +50,19 @@ def test_every_kind_of_damage_is_named(bench: Bench) -> None:
     assert damaged.detail == "the checksum of out.txt differs"
 
 
+def test_raw_files_are_compared_with_what_the_last_run_analysed(bench: Bench) -> None:
+    graph, _ = diamond(bench)
+    assert verify(graph, bench.store, source=bench.source).sound
+    bench.run(graph)
+    bench.raw("a.txt", "edited, at another time and of another size")
+    edited, _ = diamond(bench)
+    assert verify(edited, bench.store).sound
+    found = verify(edited, bench.store, source=bench.source)
+    assert [f.path.name for f in found.files if f.verdict == "changed"] == ["a.txt"]
+    bench.run(edited)
+    assert verify(edited, bench.store, source=bench.source).sound
+
+
 def test_results_of_other_plans_are_verified_too(bench: Bench) -> None:
     graph, parts = diamond(bench)
     bench.run(graph)

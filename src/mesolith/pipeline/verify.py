@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mesolith.errors import InputError
-from mesolith.pipeline.graph import Graph, PartSpec
+from mesolith.pipeline.graph import Graph, PartSpec, RawInput
+from mesolith.pipeline.plans import read_plan
 from mesolith.pipeline.store import Store, Stored
 
 Verdict = Literal["ok", "changed", "damaged", "missing", "not computed"]
@@ -49,13 +51,17 @@ class Trace:
     inputs: tuple[Trace, ...]
 
 
-def verify(graph: Graph, store: Store) -> Verification:
+def verify(graph: Graph, store: Store, *, source: Path | None = None) -> Verification:
     """Hash every raw file and every result of a graph again, whatever is remembered of them.
 
-    Results in the store that the graph does not reach are verified too, under their step and
-    label.
+    With ``source``, its cell.toml, raw files are compared with what its last run analysed;
+    without, or where it never ran, with what the graph was built from. Results in the store that
+    the graph does not reach are verified too.
     """
-    reports = [_raw(store, label, path, known) for label, path, known in _raw_files(graph)]
+    analysed = {} if source is None else read_plan(store, source).parts
+    reports = [
+        _raw(store, label, path, known) for label, path, known in _raw_files(graph, analysed)
+    ]
     for part in graph:
         reports += _result(store, part.key, part.title)
     for key in store.all_keys():
@@ -77,12 +83,19 @@ def trace(graph: Graph, store: Store, key: str) -> Trace:
     return Trace(part, store.require(key), tuple(trace(graph, store, inner) for inner in keys))
 
 
-def _raw_files(graph: Graph) -> list[tuple[str, Path, str]]:
-    found = {
-        source.path: (source.label, source.path, source.fingerprint.sha256)
-        for part in graph
-        for source in part.raw_inputs
-    }
+def _raw_files(
+    graph: Graph, analysed: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, Path, str]]:
+    """Label, path and expected hash of each raw file."""
+    found = {}
+    for part in graph:
+        before = analysed.get(part.identity, {}).get("inputs", {})
+        for name, sources in part.inputs.items():
+            known = {(entry[0], entry[1]): entry[2] for entry in before.get(name, [])}
+            for raw in sources:
+                if isinstance(raw, RawInput):
+                    expected = known.get((raw.label, raw.path.name), raw.fingerprint.sha256)
+                    found[raw.path] = (raw.label, raw.path, expected)
     return list(found.values())
 
 
