@@ -246,6 +246,9 @@ def test_the_step_writes_a_reference_and_says_what_it_rests_on(tmp_path: Path) -
         ({"hedm.reference": "given"}, "was taken as strain-free"),
         ({}, "one state only"),
         ({}, "no tracked pairs"),
+        ({}, "% of the pellet's volume"),
+        ({"cell.diameter_um": 4000.0}, "which does not fit"),
+        ({"cell.thickness_um": None}, "sample of a far larger body"),
     ],
 )
 def test_what_is_assumed_is_said(tmp_path: Path, changed: dict[str, Any], words: str) -> None:

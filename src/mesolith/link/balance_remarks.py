@@ -8,6 +8,7 @@ from mesolith.pipeline.work import Remark
 from mesolith.records.reference import Reference
 
 _WHERE = "strain-free reference"
+_LEAST_SHARE, _MOST_SHARE = 50.0, 120.0  # percent
 
 
 def remarks_on(reference: Reference) -> list[Remark]:
@@ -92,4 +93,29 @@ def remarks_on(reference: Reference) -> list[Remark]:
                 "no tracked pairs tell it.",
             )
         )
-    return remarks
+    return [*remarks, *_on_volume(reference)]
+
+
+def _on_volume(reference: Reference) -> list[Remark]:
+    """What the found grains fill of the pellet, and where that cannot be."""
+    shares = reference.indexed_share
+    if not np.any(np.isfinite(shares)):
+        if not np.any(reference.lost_share == 1.0):
+            return []
+        return [
+            Remark(
+                "assumed",
+                _WHERE,
+                "neither the size of the pellet nor tracked pairs tell how many grains were not "
+                "found: the found ones count as a sample of a far larger body.",
+            )
+        ]
+    low, high = 100.0 * float(np.nanmin(shares)), 100.0 * float(np.nanmax(shares))
+    text = f"the found grains fill {low:.0f} to {high:.0f} % of the pellet's volume"
+    if low < _LEAST_SHARE or high > _MOST_SHARE:
+        text += (
+            ", which does not fit: radii are in another scale, a part of the pellet was not "
+            "measured, or cell.diameter_um and cell.thickness_um are not its size."
+        )
+        return [Remark("warning", _WHERE, text)]
+    return [Remark("note", _WHERE, text + ".")]
