@@ -9,14 +9,18 @@ import numpy as np
 from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_rotation_vector
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
-from mesolith.records.lives import life_numbers, positions_in_first
+from mesolith.records.lives import life_numbers, motions_since_first
 from mesolith.records.tracking import Tracking
 from tests.report.synthetic_cell import grains_of_states, synthetic_cell
 
 
+def maps_of(cell: Cell) -> dict[int, GrainMap]:
+    return {state.index: grains for state, grains in cell.having(GrainMap)}
+
+
 def test_a_life_is_one_true_grain() -> None:
     cell = synthetic_cell(n=80, seed=4)
-    lives = life_numbers(cell)
+    lives = life_numbers(cell, maps_of(cell))
     true_of_life: dict[int, int] = {}
     for state, (_, _, true) in enumerate(grains_of_states(80, 4)):
         assert len(set(lives[state].tolist())) == len(true)
@@ -26,7 +30,7 @@ def test_a_life_is_one_true_grain() -> None:
 
 def test_without_tracking_every_grain_is_new() -> None:
     cell = dataclasses.replace(synthetic_cell(n=30), pairs={})
-    numbers = np.concatenate(list(life_numbers(cell).values()))
+    numbers = np.concatenate(list(life_numbers(cell, maps_of(cell)).values()))
     assert np.array_equal(numbers, np.arange(len(numbers)))
 
 
@@ -47,9 +51,10 @@ def test_motions_between_the_states_are_undone() -> None:
         there = dataclasses.replace(grains, position=grains.position @ rotation.T + translation)
         states.append(dataclasses.replace(state, handles={GrainMap: lambda g=there: g}))
     shaken = Cell("shaken", {}, tuple(states), pairs=pairs)
-    back = positions_in_first(shaken)
-    for state in cell.states:
-        assert np.allclose(back[state.index], state[GrainMap].position, atol=1e-9)
+    motions = motions_since_first(shaken)
+    for state, there in zip(cell.states, states, strict=True):
+        back = motions[state.index].undone(there[GrainMap].position)
+        assert np.allclose(back, state[GrainMap].position, atol=1e-9)
 
 
 def moved(tracking: Tracking, rotation: np.ndarray, translation: np.ndarray) -> dict:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mesolith.errors import FileFormatError
-from mesolith.records.cell import Cell
+from mesolith.records.cell import Cell, Handle, State
+from mesolith.records.field import Record
 from mesolith.report.page import with_provenance, without_provenance, write_report
 from mesolith.report.picture import Picture
 from mesolith.report.viewer.viewer import viewer_html
@@ -151,3 +152,25 @@ def test_cell_without_grains_has_a_page_without_a_view(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert 'id="grains"' not in page
     outline(page)
+
+
+def test_each_record_is_read_once(cell: Cell, tmp_path: Path) -> None:
+    reads: list[tuple[str, type]] = []
+
+    def counted(state: State, kind: type, handle: Handle) -> Handle:
+        def read() -> Record:
+            reads.append((state.name, kind))
+            return handle()
+
+        return read
+
+    states = tuple(
+        dataclasses.replace(
+            state, handles={kind: counted(state, kind, h) for kind, h in state.handles.items()}
+        )
+        for state in cell.states
+    )
+    watched = dataclasses.replace(cell, states=states)
+    write_report(tmp_path / "report.html", cell=watched, pictures=[])
+    assert reads
+    assert len(reads) == len(set(reads))

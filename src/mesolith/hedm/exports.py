@@ -23,17 +23,17 @@ def write_paraview(cell: Cell, path: Path) -> None:
     known, strain and stress (11 22 33 23 13 12), hydrostatic and von Mises stress with errors.
     Raises ``InputError`` where no state holds grains.
     """
-    maps = [(state.index, grains) for state, grains in cell.having(GrainMap)]
+    maps = {state.index: grains for state, grains in cell.having(GrainMap)}
     if not maps:
         raise InputError(
             f"cell {cell.name!r} has no grain map to export",
             remedy="Give a state its grain files and run the cell.",
         )
-    lives = life_numbers(cell)
-    stressed = all(grains.stress is not None for _, grains in maps)
+    lives = life_numbers(cell, maps)
+    stressed = all(grains.stress is not None for grains in maps.values())
     steps = [
         PointStep(float(index), grains.position, _data(grains, lives[index], stressed))
-        for index, grains in maps
+        for index, grains in maps.items()
     ]
     write_point_series(path, steps)
 

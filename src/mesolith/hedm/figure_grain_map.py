@@ -12,7 +12,7 @@ from mesolith.axes import FloatArray
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.grains import GrainMap
-from mesolith.records.lives import positions_in_first
+from mesolith.records.lives import motions_since_first
 from mesolith.records.style import (
     FAINT,
     INK,
@@ -33,15 +33,9 @@ _PANEL_HEIGHT_MM = 78.0
 
 def draw(cell: Cell) -> Drawing | None:
     """Grain maps of the first and last state that hold stress, coloured by hydrostatic stress."""
-    there = positions_in_first(cell)
-    maps = [
-        (state.name, dataclasses.replace(grains, position=there[state.index]))
-        for state, grains in cell.having(GrainMap)
-        if np.any(np.isfinite(_stress(grains)))
-    ]
-    if not maps:
+    shown = _first_and_last(cell)
+    if not shown:
         return None
-    shown = maps if len(maps) < 2 else [maps[0], maps[-1]]
     stresses = np.concatenate([_stress(grains) for _, grains in shown])
     limit = float(np.nanpercentile(np.abs(stresses), 99.5)) or 1.0
     pellets = [_pellet(cell, grains) for _, grains in shown]
@@ -67,12 +61,29 @@ def draw(cell: Cell) -> Drawing | None:
         ),
         how=(
             "Orthographic view along azimuth -58 and elevation 24 degrees on sample axes, far "
-            "grains drawn first. Positions are as each state was measured; the common motion "
-            "between states is not removed. The 3-D view of this report turns them."
+            "grains drawn first. The motion of the sample between the states, which the tracking "
+            "finds, is undone, so that both panels have the same axes. The 3-D view of this "
+            "report turns them."
         ),
         cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 1d",),
         table=_table(shown),
     )
+
+
+def _first_and_last(cell: Cell) -> list[tuple[str, GrainMap]]:
+    """First and last map with stresses, on the axes of the first state."""
+    motions = motions_since_first(cell)
+    found: list[tuple[str, GrainMap]] = []
+    for states in (cell.states, cell.states[::-1]):
+        for state in states:
+            if GrainMap not in state or state.name in (name for name, _ in found):
+                continue
+            grains = state[GrainMap]
+            if np.any(np.isfinite(_stress(grains))):
+                position = motions[state.index].undone(grains.position)
+                found.append((state.name, dataclasses.replace(grains, position=position)))
+                break
+    return found
 
 
 def _stress(grains: GrainMap) -> FloatArray:

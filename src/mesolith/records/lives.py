@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
@@ -10,15 +13,28 @@ from mesolith.records.grains import GrainMap
 from mesolith.records.tracking import Tracking
 
 
-def life_numbers(cell: Cell) -> dict[int, IntArray]:
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How the sample moved since the first state: x_now = rotation @ x_first + translation."""
+
+    rotation: FloatArray
+    translation: FloatArray
+
+    def undone(self, position: FloatArray) -> FloatArray:
+        """Positions (n, 3) as if the sample still lay as in the first state."""
+        return (position - self.translation) @ self.rotation
+
+
+def life_numbers(cell: Cell, maps: Mapping[int, GrainMap]) -> dict[int, IntArray]:
     """Number of each grain that it keeps through all states in which it is tracked.
 
-    By index of the state, one number a row; grains that appear later get new numbers.
+    ``maps`` are the cell's grain maps by index of the state. One number a row; grains that
+    appear later get new numbers.
     """
     lives: dict[int, IntArray] = {}
     fresh = 0
     previous: int | None = None
-    for state, grains in cell.having(GrainMap):
+    for index, grains in sorted(maps.items()):
         own = np.full(len(grains), -1, dtype=np.int64)
         tracking = None if previous is None else cell.pair(previous, Tracking)
         if tracking is not None and previous is not None:
@@ -26,25 +42,29 @@ def life_numbers(cell: Cell) -> dict[int, IntArray]:
         new = np.flatnonzero(own < 0)
         own[new] = fresh + np.arange(len(new))
         fresh += len(new)
-        lives[state.index] = own
-        previous = state.index
+        lives[index] = own
+        previous = index
     return lives
 
 
-def positions_in_first(cell: Cell) -> dict[int, FloatArray]:
-    """Positions (um) of each state's grains as if the sample still lay as in the first state.
+def motions_since_first(cell: Cell) -> dict[int, Motion]:
+    """Motion of the sample by index of the state, for all states that hold grains.
 
-    The common motions of the trackings are undone one after the other; where a tracking is
-    missing the axes are taken to stay as they are.
+    The common motions of the trackings one after the other; where a tracking is missing the
+    sample is taken to lie as before.
     """
-    found: dict[int, FloatArray] = {}
-    rotation, translation = np.eye(3), np.zeros(3)
+    found: dict[int, Motion] = {}
+    motion = Motion(np.eye(3), np.zeros(3))
     previous: int | None = None
-    for state, grains in cell.having(GrainMap):
+    for state in cell.states:
+        if GrainMap not in state:
+            continue
         tracking = None if previous is None else cell.pair(previous, Tracking)
         if tracking is not None:
-            rotation = tracking.rotation @ rotation
-            translation = tracking.rotation @ translation + tracking.translation
-        found[state.index] = (grains.position - translation) @ rotation
+            motion = Motion(
+                tracking.rotation @ motion.rotation,
+                tracking.rotation @ motion.translation + tracking.translation,
+            )
+        found[state.index] = motion
         previous = state.index
     return found

@@ -12,6 +12,7 @@ from typing import Any
 
 from mesolith.errors import FileFormatError
 from mesolith.records.cell import Cell
+from mesolith.report.memory import remembering
 from mesolith.report.picture import Picture
 from mesolith.report.provenance import provenance_html
 from mesolith.report.state_table import state_table
@@ -31,6 +32,7 @@ def write_report(path: Path, *, cell: Cell, pictures: Sequence[Picture]) -> None
     The figure called "story" stands on the first page, the others follow in their order. Every
     text from a user is escaped. The same cell and pictures give the same bytes.
     """
+    cell = remembering(cell)
     first = [picture for picture in pictures if picture.name == STORY]
     rest = [picture for picture in pictures if picture.name != STORY]
     viewer = viewer_html(cell)

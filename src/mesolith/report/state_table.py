@@ -76,8 +76,7 @@ def _overpotential(state: State) -> str:
     half = state[Cycling].half_cycles if Cycling in state else None
     if half is None or not len(half.overpotential):
         return ""
-    value, error = half.overpotential[-1] * 1e3, half.overpotential_se[-1] * 1e3
-    return f"{_number(value, '.1f')} ± {error:.1f}"
+    return _with_error(half.overpotential[-1] * 1e3, half.overpotential_se[-1] * 1e3)
 
 
 def _grains(state: State) -> str:
@@ -92,7 +91,7 @@ def _stresses(cell: Cell, which: str) -> list[str]:
         if stress is None:
             texts.append("")
         elif which == "mean":
-            texts.append(f"{_number(stress.mean, '.1f')} ± {stress.mean_se:.1f}")
+            texts.append(_with_error(stress.mean, stress.mean_se))
         else:
             low, high = stress.robust_low[0], stress.robust_high[0]
             texts.append(f"{_number(low, '.0f')}&nbsp;to&nbsp;{_number(high, '.0f')}")
@@ -112,6 +111,13 @@ def _tracked(cell: Cell) -> list[str]:
         if GrainMap in state:
             previous = state.index
     return texts
+
+
+def _with_error(value: float, error: float) -> str:
+    """Value and error with two digits of the error."""
+    digits = 1 - int(np.floor(np.log10(error))) if error > 0.0 and np.isfinite(error) else 1
+    form = f".{min(max(digits, 0), 6)}f"
+    return f"{_number(value, form)}&nbsp;±&nbsp;{_number(error, form)}"
 
 
 def _number(value: float, form: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 
@@ -91,14 +92,16 @@ def _mean_sentence(cell: Cell, stresses: list[StateStress]) -> str:
     return (
         f"The mean hydrostatic stress lies between {_signed(low)} and {_signed(high)} MPa; its "
         f"largest change is {_signed(change)} ± {error:.1f} MPa (68 %), from “{before.state}” "
-        f"to “{after.state}”{_verdict(change, error)}."
+        f"to “{after.state}”, {_verdict(change, error, len(changes))}."
     )
 
 
-def _verdict(change: float, error: float) -> str:
-    if abs(change) < 2.0 * error:
-        return ", which the errors alone can make"
-    return ", which the errors alone hardly make"
+def _verdict(change: float, error: float, compared: int) -> str:
+    """Whether errors alone would make the largest of so many changes as large, at 5 %."""
+    limit = NormalDist().inv_cdf(1.0 - 0.025 / compared) * error
+    if abs(change) < limit:
+        return "which the errors alone can make"
+    return f"more than the errors alone make (95 %, largest of {compared} changes)"
 
 
 def _extremes_sentence(stresses: list[StateStress]) -> str:

@@ -285,7 +285,7 @@
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, solid.count);
     if (ghost.count) {
       // the more ghosts, the fainter each, so that the haze stays the same
-      gl.uniform1f(at("ghost"), Math.min(0.3, 11 / Math.sqrt(ghost.count)));
+      gl.uniform1f(at("ghost"), Math.min(0.3, 8.5 / Math.sqrt(ghost.count)));
       gl.enable(gl.BLEND);
       gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
       gl.depthMask(false);

@@ -15,7 +15,7 @@ from mesolith.axes import FloatArray
 from mesolith.records.cell import Cell
 from mesolith.records.field import Quantity, quantities
 from mesolith.records.grains import GrainMap
-from mesolith.records.lives import life_numbers, positions_in_first
+from mesolith.records.lives import life_numbers, motions_since_first
 from mesolith.records.style import DIVERGING, SEQUENTIAL, SERIES
 
 _STEPS = 65534
@@ -36,7 +36,8 @@ class _Field:
 
 def viewer_html(cell: Cell) -> str | None:
     """The viewer as a fragment of HTML, data and script included; None without grains."""
-    maps = [(state.name, grains) for state, grains in cell.having(GrainMap) if len(grains)]
+    maps = {state.index: grains for state, grains in cell.having(GrainMap)}
+    maps = {index: grains for index, grains in maps.items() if len(grains)}
     if not maps:
         return None
     folder = files("mesolith.report.viewer")
@@ -56,13 +57,12 @@ def viewer_html(cell: Cell) -> str | None:
 
 
 def _packed(
-    cell: Cell, maps: list[tuple[str, GrainMap]]
+    cell: Cell, maps: dict[int, GrainMap]
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    grains = [found for _, found in maps]
-    moved = positions_in_first(cell)
-    lives = life_numbers(cell)
-    shown = [state.index for state, found in cell.having(GrainMap) if len(found)]
-    position = np.concatenate([moved[index] for index in shown])
+    grains = list(maps.values())
+    motions = motions_since_first(cell)
+    lives = life_numbers(cell, maps)
+    position = np.concatenate([motions[k].undone(found.position) for k, found in maps.items()])
     low, high = position.min(axis=0), position.max(axis=0)
     radius = np.concatenate([found.radius for found in grains])
     reach = float(np.nanmax(radius, initial=0.0)) or 1.0
@@ -71,7 +71,7 @@ def _packed(
             [_coded(position[:, k], float(low[k]), float(high[k])) for k in range(3)], axis=1
         ),
         "radius": _coded(radius, 0.0, reach),
-        "life": np.concatenate([lives[index] for index in shown]).astype("<i4"),
+        "life": np.concatenate([lives[index] for index in maps]).astype("<i4"),
         "id": np.concatenate([found.grain_id for found in grains]).astype("<i4"),
         "phase": np.concatenate([found.phase for found in grains]).astype(np.uint8),
     }
@@ -86,7 +86,7 @@ def _packed(
             errors = np.concatenate(field.errors)
             arrays[f"error{k}"] = _coded(errors, *_range(errors))
     told = {
-        "states": [name for name, _ in maps],
+        "states": [cell.states[index].name for index in maps],
         "counts": [len(found) for found in grains],
         "low": low.tolist(),
         "high": high.tolist(),
