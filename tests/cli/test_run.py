@@ -211,6 +211,19 @@ def test_an_interruption_prints_the_line_to_resume(mesolith, demo: Path) -> None
     assert f" {finished} from the store" in said
 
 
+def test_an_interruption_before_the_first_part_prints_the_line_too(
+    mesolith, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mesolith.experiment.inspection.inspect_cell", stop)
+    code, _, error = mesolith("run", demo, "--only", "hedm.read", "--memory", "2GB")
+    assert code == 130
+    line = f"mesolith run {demo} --only hedm.read --memory 2000000000"
+    assert error.endswith(f"To go on from there: {line}\n")
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("4GB", 4 * 10**9), ("512 MB", 512 * 10**6), ("1GiB", 2**30), ("1.5k", 1500), ("7", 7)],

@@ -86,7 +86,7 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run each cell; the exit code of the first that fails, else 0."""
-    from mesolith.errors import SettingsError
+    from mesolith.errors import RunInterrupted, SettingsError
     from mesolith.experiment.finding import find_places_of_cells
     from mesolith.experiment.inspection import inspect_cell
     from mesolith.techniques import all_techniques
@@ -98,11 +98,17 @@ def run(arguments: argparse.Namespace) -> int:
             remedy="Leave it out: each cell has its own result folder.",
         )
     code = 0
-    for place in places:
-        inspection = inspect_cell(place.file, all_techniques())
-        experiment = inspection.require(allow_partial=arguments.allow_partial)
-        work = preview_of_cell if arguments.dry_run else run_one
-        code = work(experiment, place, arguments) or code
+    try:
+        for place in places:
+            inspection = inspect_cell(place.file, all_techniques())
+            experiment = inspection.require(allow_partial=arguments.allow_partial)
+            work = preview_of_cell if arguments.dry_run else run_one
+            code = work(experiment, place, arguments) or code
+    except KeyboardInterrupt:
+        line = resume_line(arguments)
+        raise RunInterrupted(
+            "the run was stopped; what is finished is kept", remedy=f"To go on from there: {line}"
+        ) from None
     return code
 
 
