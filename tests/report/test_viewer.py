@@ -205,3 +205,25 @@ def test_a_click_shows_the_life_of_a_grain(found: dict[str, Any]) -> None:
     assert "Grain " in found["life"]
     for state in STATES:
         assert state in found["life"]
+
+
+def test_without_webgl_the_page_says_so(chromium: Path, cell: Cell, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    write_report(page, cell=cell, pictures=[])
+    flags = [flag for flag in FLAGS if "swiftshader" not in flag]
+    done = subprocess.run(
+        [
+            str(chromium),
+            *flags,
+            "--disable-3d-apis",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--dump-dom",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert re.search(r'<p class="viewer-missing">This browser has no WebGL2', done.stdout)
+    assert '<div class="viewer-body" hidden=""' in done.stdout
