@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from mesolith.virtual.demo import write_demo
 from tests.architecture.house import ROOT
 from tests.examples.command import started
 
@@ -103,6 +104,15 @@ def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
 def test_settings_page_is_what_the_declarations_say(tmp_path: Path) -> None:
     printed = started(["mesolith", "explain", "--markdown"], tmp_path).stdout
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == printed
+
+
+def test_cell_toml_of_the_readme_passes_check(tmp_path: Path) -> None:
+    write_demo(tmp_path, seed=1, preset="tiny")
+    (example,) = re.findall(r"(?ms)^```toml\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"))
+    (tmp_path / "cell.toml").write_text(example, encoding="utf-8")
+    done = started(["mesolith", "check"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no mistake in 2 states and 3 files" in done.stdout
 
 
 def test_a_wrong_number_on_a_page_is_seen(tmp_path: Path) -> None:
