@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mesolith.pipeline.disk import remove_tree
 from mesolith.pipeline.dryrun import Preview, preview
 from mesolith.pipeline.engine import execute
 from mesolith.pipeline.graph import Graph
 from mesolith.pipeline.plans import read_plan, read_plans
-from mesolith.pipeline.store import remove_tree
 from mesolith.pipeline.work import Cost
 from tests.pipeline.bench import Bench, diamond, flip_bit, part, tree_digest
 

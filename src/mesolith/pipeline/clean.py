@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesolith.errors import StoreError
+from mesolith.pipeline.disk import remove_tree
 from mesolith.pipeline.faults import storage
 from mesolith.pipeline.graph import Graph
 from mesolith.pipeline.plans import forget_plan, read_plans
-from mesolith.pipeline.store import Store, remove_tree
+from mesolith.pipeline.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mesolith.errors import OutputPlaceError, StoreError
+from mesolith.pipeline.disk import remove_tree, sync_folder
 from mesolith.pipeline.faults import storage
 from mesolith.pipeline.keys import canonical_json
 from mesolith.pipeline.manifest import list_files
 from mesolith.pipeline.ownership import is_orphan, owner_tag
-from mesolith.pipeline.store import remove_tree, sync_folder
 
 CONTENTS_FILE = ".mesolith-result"
 _LINK_FROM_BYTES = 64 * 2**20

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mesolith.errors import CorruptResultError, ResultVersionError, StoreError
+from mesolith.pipeline.disk import remove_tree, seal, sync_folder, write_new
 from mesolith.pipeline.faults import permission_error, storage
 from mesolith.pipeline.fingerprint import Fingerprints, hash_file
 from mesolith.pipeline.keys import canonical_json, digest_of
@@ -212,10 +212,10 @@ class Store:
             The disk refuses; nothing of the result counts then.
         """
         with storage(self.root):
-            files = {name: _seal(folder / name) for name in list_files(folder)}
+            files = {name: seal(folder / name) for name in list_files(folder)}
             manifest = encode_manifest(key, facts, files)
-            _write_new(folder / MANIFEST_FILE, manifest)
-            _seal(folder / MANIFEST_FILE)
+            write_new(folder / MANIFEST_FILE, manifest)
+            seal(folder / MANIFEST_FILE)
             for inner in [p for p in folder.rglob("*") if p.is_dir()]:
                 sync_folder(inner)
             sync_folder(folder)
@@ -265,7 +265,7 @@ class Store:
         """Show to others, such as `mesolith clean`, that a run is in progress."""
         with storage(self.root):
             mark = self.runs / owner_tag()
-            _write_new(mark, b"")
+            write_new(mark, b"")
         try:
             yield
         finally:
@@ -311,57 +311,6 @@ class Store:
         return None if checksum == entry["sha256"] else f"the checksum of {name} differs"
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's entries to the disk; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder with its read-only files; what is gone already is no error."""
-    if folder.is_symlink() or not folder.is_dir():
-        folder.unlink(missing_ok=True)
-        return
-    for place, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            if os.name == "nt":
-                os.chmod(os.path.join(place, name), stat.S_IWRITE)
-            Path(place, name).unlink(missing_ok=True)
-        for name in folders:
-            _remove_folder(Path(place, name))
-    _remove_folder(folder)
-
-
-def _remove_folder(folder: Path) -> None:
-    try:
-        if folder.is_symlink():
-            folder.unlink()
-        else:
-            folder.rmdir()
-    except FileNotFoundError:
-        return
-
-
-def _seal(path: Path) -> dict[str, Any]:
-    """Bring a file to the disk, make it read-only, and give its size and checksum."""
-    if path.is_symlink() or not path.is_file():
-        raise StoreError("a part may only leave plain files", where=str(path))
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
-    os.chmod(path, stat.S_IMODE(path.stat().st_mode) & ~0o222)
-    return {"size": path.stat().st_size, "sha256": hash_file(path)}
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    with open(path, "xb") as file:
-        file.write(data)
-
-
 def _check_format(root: Path, *, create: bool) -> None:
     """Refuse a folder that is no store, or a newer one; write or mend store.json."""
     file = root / "store.json"
@@ -379,7 +328,7 @@ def _check_format(root: Path, *, create: bool) -> None:
     if version is None and create:
         (root / "tmp").mkdir(parents=True, exist_ok=True)
         fresh = root / "tmp" / owner_tag()
-        _write_new(fresh, _format_text(FORMAT))
+        write_new(fresh, _format_text(FORMAT))
         os.replace(fresh, file)
     elif version is not None and version > FORMAT:
         raise ResultVersionError(
