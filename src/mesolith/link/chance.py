@@ -30,23 +30,34 @@ class Chance:
     label: FloatArray
 
 
-def chance_of_maps(before: Grains, after: Grains, rng: np.random.Generator) -> Chance:
-    """Local densities of the later map in position, orientation, size and phase."""
+def chance_of_maps(
+    before: Grains,
+    after: Grains,
+    *,
+    sigma_position: float,
+    sigma_orientation: float,
+    rng: np.random.Generator,
+) -> Chance:
+    """Local densities of the later map in position, orientation, size and phase.
+
+    The sigmas (um, rad) are those of a pair's difference: finer than these no density is seen.
+    """
     from scipy.spatial import cKDTree
 
     count = len(after)
     neighbours = min(_DENSITY_NEIGHBOURS, count - 1)
-    if neighbours < 1:
-        place = np.zeros(count)
-    else:
+    radius = np.full(count, 2.0 * sigma_position)
+    if neighbours > 0:
         reach = np.asarray(cKDTree(after.position).query(after.position, k=neighbours + 1)[0])
-        radius = np.maximum(reach[:, -1], 1e-3)
-        place = np.log(neighbours / (4.0 / 3.0 * np.pi * radius**3))
+        radius = np.maximum(radius, reach[:, -1])
+    place = np.log(max(neighbours, 1) / (4.0 / 3.0 * np.pi * radius**3))
     for kind, operators in enumerate(after.operators):
         rows = after.of_kind(kind)
         if rows.size:
             place[rows] += np.log(rows.size / count)
-            place[rows] += _log_orientation_density(after.orientation[rows], operators, rng)
+            place[rows] += _log_orientation_density(
+                after.orientation[rows], operators, 2.0 * sigma_orientation, rng
+            )
     label = np.log(np.bincount(after.label)[after.label] / count)
     # among its own kind only: other kinds are no candidates
     of_kind = np.bincount(after.kind)[after.kind] / count
@@ -69,9 +80,12 @@ def _log_size_density(log_radius: FloatArray) -> FloatArray:
 
 
 def _log_orientation_density(
-    orientation: FloatArray, operators: FloatArray, rng: np.random.Generator
+    orientation: FloatArray, operators: FloatArray, finest: float, rng: np.random.Generator
 ) -> FloatArray:
-    """Logarithm of the local density of orientations, per rad3, from the nearest ones."""
+    """Logarithm of the local density of orientations, per rad3, from the nearest ones.
+
+    ``finest`` (rad) is the smallest angle over which it is taken.
+    """
     from scipy.spatial import cKDTree
 
     uniform = len(operators) / (8.0 * np.pi**2)
@@ -91,7 +105,7 @@ def _log_orientation_density(
     inside = np.isfinite(chord)
     found = np.maximum(inside.sum(axis=1) - 1, 1)
     radius = np.where(inside.all(axis=1), chord[:, -1], reach)
-    angle = np.maximum(4.0 * np.arcsin(0.5 * radius), 1e-4)
+    angle = np.maximum(4.0 * np.arcsin(0.5 * radius), finest)
     share = len(operators) * (angle - np.sin(angle)) / np.pi
     log_density: FloatArray = np.log(uniform * found / (len(sample) * share))
     return log_density

@@ -27,8 +27,10 @@ from mesolith.link.motion import Motion
 from mesolith.numerics.assignment import pair_probabilities
 from mesolith.numerics.rotations import (
     matrix_from_quaternion,
+    quaternion_conjugate,
     quaternion_from_rotation_vector,
     quaternion_multiply,
+    rotation_angle,
 )
 
 _PRIOR_GRAINS = 10.0  # grains that the given sigmas count for
@@ -64,7 +66,7 @@ def learn(
             pairs.before, pairs.after, gain, iterations=15, exact=False
         )
         split, merged = _fragment_shares(pairs, evidence, probability)
-        model = replace(model, split=split, merged=merged)
+        last, model = model, replace(model, split=split, merged=merged)
         sure = np.flatnonzero(probability > 1e-4)
         model = _updated(
             model,
@@ -76,7 +78,26 @@ def learn(
             before,
             after,
         )
+        if _settled(last, model):
+            break
     return model
+
+
+def _settled(last: PairModel, model: PairModel) -> bool:
+    """Whether nothing has moved by more than a thousandth of its own spread."""
+    shift = model.motion.translation - last.motion.translation
+    turn = quaternion_multiply(model.motion.rotation, quaternion_conjugate(last.motion.rotation))
+    return bool(
+        np.allclose(last.position, model.position, rtol=1e-3, atol=1e-3 * last.position.max())
+        and np.allclose(
+            last.orientation, model.orientation, rtol=1e-3, atol=1e-3 * last.orientation.max()
+        )
+        and np.allclose(last.weight, model.weight, rtol=0.0, atol=1e-3)
+        and abs(last.wide / model.wide - 1.0) < 1e-2
+        and abs(last.lost - model.lost) + abs(last.new - model.new) < 1e-3
+        and np.linalg.norm(shift) < 1e-2 * np.sqrt(np.trace(model.position))
+        and rotation_angle(turn) < 1e-2 * np.sqrt(np.trace(model.orientation))
+    )
 
 
 def _fragment_shares(

@@ -27,10 +27,12 @@ _NEIGHBOURS_AFTER = 10
 _ASKED_PAIRS = 300  # neighbour pairs of the earlier map that look for their like
 _ASKED_GRAINS = 150  # grains of the earlier map that vote one by one
 _SCORED_GRAINS = 1500
-_MOST_VOTES = 200_000
+_MOST_VOTES = 40_000
+_CROWD_CENTRES = 4_000  # votes around which others are counted
 _LARGEST_TURN = np.radians(10.0)  # of a motion found from single grains
 _FALSE_ALARM = 1e-3  # expected number of motions as good as the one found, by chance
 _HYPOTHESES = 4
+_TELLING = 0.2  # a search is telling where chance explains a smaller share of the grains
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,25 @@ def find_motion(
         return None
     distance = max(4.0 * np.sqrt(2.0) * sigma_position, spacing(after.position))
     angle = float(np.clip(4.0 * np.sqrt(2.0) * sigma_orientation, 0.01, 0.05))
-    finder = CandidateFinder(after, distance=distance, angle=angle)
     asked = before.rows(_some_rows(rng, len(before), _SCORED_GRAINS))
-    chance = _chance_matches(asked, finder, rng)
+    finder = CandidateFinder(after, distance=distance, angle=angle)
+    closest = 0.5 * spacing(after.position)
+    shift = after.position.mean(axis=0) - before.position.mean(axis=0)
+    over = Motion(IDENTITY.rotation, shift).moved(asked)
+    while distance > closest and _chance_matches(over, finder, rng) > _TELLING * len(asked):
+        # like grains everywhere (a texture): only a closer look tells motions apart
+        distance, angle = 0.7 * distance, 0.7 * angle
+        finder = CandidateFinder(after, distance=distance, angle=angle)
     best: list[tuple[int, float, Motion]] = []
-    for votes in _ballots(before, after, distance=distance, angle=angle, rng=rng):
-        for motion in _clusters(votes, before, after, distance=distance, angle=angle):
-            explained = _explained(asked, motion, finder)
-            alarms = votes.tried * _at_least(max(explained - votes.free, 0), chance)
-            if explained > 0 and alarms < _FALSE_ALARM:
-                best.append((explained, _size(motion, before), motion))
+    for ballot in _ballots(before, after, distance=distance, angle=angle, rng=rng):
+        for votes in ballot:
+            for motion in _clusters(votes, before, after, distance=distance, angle=angle, rng=rng):
+                moved = motion.moved(asked)
+                explained = _explained(moved, finder)
+                chance = _chance_matches(moved, finder, rng) / len(asked)
+                beyond = max(explained - votes.free, 0)
+                if votes.tried * _at_least(beyond, len(asked), chance) < _FALSE_ALARM:
+                    best.append((explained, _size(motion, before), motion))
         if best:
             break
     if not best:
@@ -114,22 +125,16 @@ def find_motion(
 
 def _ballots(
     before: Grains, after: Grains, *, distance: float, angle: float, rng: np.random.Generator
-) -> Iterator[_Votes]:
-    """Sources of votes, the surest first; the next is asked where the last found nothing."""
+) -> Iterator[tuple[_Votes, ...]]:
+    """Sources of votes, the surest first; the next are asked where the last found nothing."""
     shift = after.position.mean(axis=0) - before.position.mean(axis=0)
     still = _Votes(IDENTITY.rotation[None], -shift[None], 1.0, 0)
     neighbours = _neighbour_votes(before, after, distance=distance, angle=angle, rng=rng)
-    yield _Votes(
-        np.concatenate([still.rotation, neighbours.rotation]),
-        np.concatenate([still.translation, neighbours.translation]),
-        max(neighbours.tried, 1.0),
-        neighbours.free,
-    )
-    yield still
+    yield still, neighbours
     extent = float(np.ptp(after.position, axis=0).max() + np.ptp(before.position, axis=0).max())
     reach = 2.0 * distance
     while True:
-        yield _grain_votes(before, after, reach=reach, distance=distance, rng=rng)
+        yield (_grain_votes(before, after, reach=reach, rng=rng),)
         if reach > extent:
             return
         reach *= 3.0
@@ -157,39 +162,44 @@ def _size(motion: Motion, grains: Grains) -> float:
     return float(np.linalg.norm(step, axis=1).max() + extent * rotation_angle(motion.rotation))
 
 
-def _explained(asked: Grains, motion: Motion, finder: CandidateFinder) -> int:
-    """How many grains find one like them where the motion takes them."""
-    return int(np.unique(finder.pairs(motion.moved(asked)).before).size)
+def _explained(moved: Grains, finder: CandidateFinder) -> int:
+    """How many moved grains find one like them where they are."""
+    return int(np.unique(finder.pairs(moved).before).size)
 
 
-def _chance_matches(asked: Grains, finder: CandidateFinder, rng: np.random.Generator) -> float:
-    """Expected number of explained grains under a wrong motion.
+def _chance_matches(moved: Grains, finder: CandidateFinder, rng: np.random.Generator) -> float:
+    """Expected number of explained grains if the motion were wrong.
 
-    From the number of grains within reach and a uniform spread of orientations, or from shifts
-    by a few reaches if those find more (a texture).
+    From the number of grains within reach and a uniform spread of orientations, or, if those
+    find more (a texture), from moving each grain away by itself, inwards where it would leave
+    the map.
     """
     after = finder.after
-    span = np.ptp(after.position, axis=0) + 2.0 * finder.distance
+    low, high = after.position.min(axis=0), after.position.max(axis=0)
+    span = high - low + 2.0 * finder.distance
     share = min(1.0, 4.19 * finder.distance**3 / float(np.prod(span)))
     uniform = 0.0
     for kind, operators in enumerate(after.operators):
         orientation = len(operators) * (finder.angle - np.sin(finder.angle)) / np.pi
-        uniform += (
-            asked.of_kind(kind).size * after.of_kind(kind).size * share * min(orientation, 1.0)
-        )
-    shifts = 4.0 * finder.distance * rng.standard_normal((4, 3))
-    shifted = [
-        _explained(asked, Motion(IDENTITY.rotation, shift), finder)
-        for shift in shifts + (after.position.mean(axis=0) - asked.position.mean(axis=0))
-    ]
-    return min(max(uniform, float(np.mean(shifted))), float(len(asked)))
+        pairs = moved.of_kind(kind).size * after.of_kind(kind).size
+        uniform += pairs * share * min(orientation, 1.0)
+    thick = high - low > finder.distance
+    away = rng.standard_normal((len(moved), 3)) * (thick | ~thick.any())
+    length = np.linalg.norm(away, axis=1, keepdims=True)
+    away *= 2.5 * finder.distance / np.maximum(length, 1e-9)
+    outside = (moved.position + away < low) | (moved.position + away > high)
+    away = np.where(outside, -away, away)
+    strayed = _explained(replace(moved, position=moved.position + away), finder)
+    return min(max(uniform, float(strayed)), float(len(moved)))
 
 
-def _at_least(count: int, expected: float) -> float:
-    """Probability of ``count`` or more where a Poisson number with that mean is drawn."""
-    from scipy.special import gammainc
+def _at_least(count: int, trials: int, probability: float) -> float:
+    """Probability of ``count`` successes or more."""
+    from scipy.special import betainc
 
-    return 1.0 if count <= 0 else float(gammainc(count, max(expected, 1e-12)))
+    if count <= 0 or probability >= 1.0:
+        return 1.0
+    return float(betainc(count, trials - count + 1, probability))
 
 
 def _neighbour_pairs(grains: Grains, rows: IntArray, neighbours: int) -> IntArray:
@@ -314,7 +324,7 @@ def _rotation_of_pairs(
 
 
 def _grain_votes(
-    before: Grains, after: Grains, *, reach: float, distance: float, rng: np.random.Generator
+    before: Grains, after: Grains, *, reach: float, rng: np.random.Generator
 ) -> _Votes:
     """Motions that take one grain to another within reach, with a turn of ten degrees at most."""
     centre_before, centre_after = before.position.mean(axis=0), after.position.mean(axis=0)
@@ -333,7 +343,13 @@ def _grain_votes(
 
 
 def _clusters(
-    votes: _Votes, before: Grains, after: Grains, *, distance: float, angle: float
+    votes: _Votes,
+    before: Grains,
+    after: Grains,
+    *,
+    distance: float,
+    angle: float,
+    rng: np.random.Generator,
 ) -> Iterator[Motion]:
     """Where votes crowd in rotation and translation together, the densest place first."""
     from scipy.spatial import cKDTree
@@ -347,8 +363,9 @@ def _clusters(
         place = np.hstack([rotation / chord, translation / distance])
         mirrored = np.hstack([-rotation / chord, translation / distance])
         tree = cKDTree(np.concatenate([place, mirrored]), balanced_tree=False)
-        crowd = tree.query_ball_point(place, 1.0, return_length=True)
-        middle = int(np.argmax(crowd))
+        centres = _some_rows(rng, len(place), _CROWD_CENTRES)
+        crowd = tree.query_ball_point(place[centres], 1.0, return_length=True)
+        middle = int(centres[np.argmax(crowd)])
         sign = np.where(rotation @ rotation[middle] < 0.0, -1.0, 1.0)[:, None]
         apart = np.hstack([(rotation * sign) / chord, translation / distance]) - place[middle]
         near = np.linalg.norm(apart, axis=1) <= 1.0

@@ -38,7 +38,8 @@ AMBIGUOUS = (0.05, 0.95)
 
 _LARGEST_ANGLE = np.radians(8.0)
 _NEAR_ANGLE = np.radians(4.0)  # grains turn by up to a few degrees between states
-_MOST_CANDIDATES = 2_000_000
+_MOST_CANDIDATES = 300_000
+_ROUNDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +128,18 @@ def track_grains(
 
 def _matched(old: Grains, new: Grains, first: PairModel, rng: np.random.Generator) -> _Match:
     """Learn what true pairs look like, near the core first and then in the wings."""
-    chance = chance_of_maps(old, new, rng)
     model = first
-    spread = float(np.sqrt(np.linalg.eigvalsh(first.position)[-1]))
-    turn = float(np.sqrt(np.linalg.eigvalsh(first.orientation)[-1]))
+    spread, turn = _widest(model)
     distance = max(6.0 * spread, 4.0 * spacing(new.position))
     angle = min(max(6.0 * turn, np.radians(1.0)), _LARGEST_ANGLE)
-    for rounds in (10, 10):
+    for _ in range(2):
         start = model.motion
+        chance = chance_of_maps(old, new, sigma_position=spread, sigma_orientation=turn, rng=rng)
         candidates = _candidates(old, new, start, distance, angle)
         # shares of wide components mean something else within other bounds: learn them anew
         model = replace(model, weight=first.weight, wide=first.wide)
-        model = learn(candidates, old, new, start, chance, model, first, rounds=rounds)
-        spread = float(np.sqrt(np.linalg.eigvalsh(model.position)[-1]))
-        turn = float(np.sqrt(np.linalg.eigvalsh(model.orientation)[-1]))
+        model = learn(candidates, old, new, start, chance, model, first, rounds=_ROUNDS)
+        spread, turn = _widest(model)
         distance = 8.0 * spread
         angle = min(max(10.0 * turn, _NEAR_ANGLE), _LARGEST_ANGLE)
     residuals = residuals_of(candidates, old, new, start, model)
@@ -150,6 +149,13 @@ def _matched(old: Grains, new: Grains, first: PairModel, rng: np.random.Generato
     gain = gain_with_fragments(candidates, evidence.where(hopeful))
     probability = pair_probabilities(candidates.before, candidates.after, gain)
     return _Match(candidates, gain, probability, model.motion)
+
+
+def _widest(model: PairModel) -> tuple[float, float]:
+    """Largest standard deviations of a pair's difference, um and rad."""
+    spread = float(np.sqrt(np.linalg.eigvalsh(model.position)[-1]))
+    turn = float(np.sqrt(np.linalg.eigvalsh(model.orientation)[-1]))
+    return spread, turn
 
 
 def _candidates(
