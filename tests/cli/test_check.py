@@ -17,6 +17,22 @@ def test_a_good_cell(mesolith, analysed: Path) -> None:
     assert "the area that lithium covers?" in said
 
 
+def test_an_area_that_is_never_given(mesolith, demo: Path) -> None:
+    cell = demo / "cell.toml"
+    text = cell.read_text(encoding="utf-8")
+    cell.write_text(text.replace("area_mm2", "# area_mm2"), encoding="utf-8")
+    code, said, _ = mesolith("check", demo)
+    assert code == 2
+    line = text[: text.index("[cell]")].count("\n") + 1
+    assert f"cell.toml:{line}:1: [cell] lacks the key 'area_mm2': `after` of 'plating 1'" in said
+    cell.write_text(
+        text.replace("area_mm2", "# area_mm2").replace("after =", "# after ="), encoding="utf-8"
+    )
+    code, said, _ = mesolith("check", demo)
+    assert code == 0
+    assert "cell.area_mm2 is not given: nothing is said per area." in said
+
+
 def test_quiet_leaves_the_notes_out(mesolith, analysed: Path) -> None:
     _, said, _ = mesolith("check", analysed, "--quiet")
     assert said.count("\n") == 1

@@ -86,7 +86,6 @@ def test_what_the_user_wrote(experiment: Experiment) -> None:
         "conditions.interlayer_thickness_um",
         "conditions.protocol",
     )
-    assert experiment.place(("cell", "area_mm2")) == f"cell.toml:{line_of(CELL, 'area_mm2')}:1"
 
 
 def test_no_interlayer_has_no_thickness(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from mesolith.errors import SettingsError
 from mesolith.experiment.catalogue import Catalogue
 from mesolith.experiment.electrolyte import MATERIAL_KEYS, is_cif
 from mesolith.experiment.mistakes import did_you_mean
-from mesolith.experiment.places import KeyPath, Places
+from mesolith.experiment.places import Places
 from mesolith.experiment.sections import (
     STATE,
     After,
@@ -133,10 +133,6 @@ class Experiment:
         if words[0] == STATE:
             return any(_holds(state, words[1:]) for state in self.raw.get(STATE, ()))
         return _holds(self.raw, words)
-
-    def place(self, path: KeyPath) -> str:
-        """File, line and column of a key, for a message."""
-        return f"{self.path.name}:{self.places.key(path)}"
 
     def missing_conditions(self) -> tuple[str, ...]:
         """Dotted keys of the conditions that a reader needs and that nobody gave.

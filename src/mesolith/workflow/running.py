@@ -84,7 +84,7 @@ def run_cell(
         Mistakes in cell.toml, unusable places, a full disk, an interruption.
     """
     started = time.perf_counter()
-    experiment = load(cell)
+    experiment = load(cell, allow_partial=allow_partial)
     place = result_place(experiment, result)
     plan = make_plan(
         experiment,
@@ -159,14 +159,13 @@ def open_cell(path: Path | str) -> Cell:
     )
 
 
-def load(cell: Path | Experiment) -> Experiment:
-    """The experiment behind a path; an experiment is returned as it is."""
-    from mesolith.experiment import load_experiment
+def load(cell: Path | Experiment, *, allow_partial: bool = False) -> Experiment:
+    """The experiment behind a path, its files' headers inspected; another is returned as it is."""
+    from mesolith.experiment.inspection import inspect_cell
 
     if not isinstance(cell, Path):
         return cell
-    path = cell / "cell.toml" if cell.is_dir() else cell
-    return load_experiment(path, all_techniques())
+    return inspect_cell(cell, all_techniques()).require(allow_partial=allow_partial)
 
 
 def _executor(workers: int | None, scheduler: str | None) -> Executor:
