@@ -129,7 +129,8 @@ def main() -> int:
             demo_code = demo_code or code
             times.append(demo_figures(output)[0])
 
-        test_code, tests_seconds, test_wall = 0, float("nan"), float("nan")
+        test_code: int | str = "not run"
+        tests_seconds = test_wall = float("nan")
         if not quick:
             print(f"$ {test_command}")
             test_code, output, test_wall = run(test_command, clone, home)
