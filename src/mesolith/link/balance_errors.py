@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mesolith.axes import FloatArray
+from mesolith.axes import FloatArray, IntArray
 from mesolith.records.grains import GrainMap
 from mesolith.records.tracking import Tracking
+
+BoolArray = NDArray[np.bool_]
 
 _SIZE_CLASSES = 3
 _DRIFT_LEVEL = 0.01
@@ -48,15 +51,16 @@ def mean_errors(
 
     A relative error s of the radii moves a weight by 3 s of itself, so the mean by
     3 s w (value - mean). A grain lost with chance l leaves a gap of variance l w^2 (value -
-    mean)^2; what the noise adds to that square is taken off.
+    mean)^2. What noise adds to these squares is taken off: the weights of the noise part are
+    the measured ones, which hold it already.
     """
     noise = hydrostatic_variance(derivative, strain_covariance)
-    deviation = (hydrostatic - float(weights @ hydrostatic)) ** 2
+    deviation = (hydrostatic - float(weights @ hydrostatic)) ** 2 - noise
     squared = weights**2
     return MeanErrors(
         noise=float(squared @ noise),
-        volume=float((3.0 * radius_scatter) ** 2 * (squared @ deviation)),
-        sampling=max(0.0, float((lost_by_grain * squared) @ (deviation - noise))),
+        volume=max(0.0, float((3.0 * radius_scatter) ** 2 * (squared @ deviation))),
+        sampling=max(0.0, float((lost_by_grain * squared) @ deviation)),
     )
 
 
@@ -70,9 +74,10 @@ def lost_shares(
 
     Returned: the share of the grains lost in each state; for each state the chance of each of its
     grains to be lost, by thirds of size; and the indexed share of the pellet's volume (NaN
-    without its size). The shares come from grains of a neighbouring state that have no partner,
-    which also counts false grains and missed pairs; without tracking from the volume that is
-    missing; with neither the found grains count as a sample of a far larger body (1).
+    without its size). The shares come from grains of a neighbouring state that have no partner;
+    those that have none in the state beyond either are taken for false, but at the first and
+    the last state false grains count as lost. Without tracking the shares come from the volume
+    that is missing; with neither the found grains count as a sample of a far larger body (1).
     """
     volumes = np.array([4.0 / 3.0 * np.pi * float(np.sum(m.radius**3)) for m in maps])
     indexed = np.full(len(maps), np.nan) if body_volume is None else volumes / body_volume
@@ -87,19 +92,33 @@ def lost_shares(
         # who of the neighbours is missing here: (neighbour's radii, rows without a partner)
         seen = []
         if k > 0:
-            seen.append((maps[k - 1].radius, trackings[k - 1].lost))
+            beyond = trackings[k - 2].new if k > 1 else None
+            seen.append(_missing(maps[k - 1], trackings[k - 1].lost, beyond))
         if k < len(maps) - 1:
-            seen.append((maps[k + 1].radius, trackings[k].new))
+            beyond = trackings[k + 1].lost if k < len(maps) - 2 else None
+            seen.append(_missing(maps[k + 1], trackings[k].new, beyond))
         radius = np.concatenate([radius for radius, _ in seen])
-        missing = np.concatenate([np.isin(np.arange(len(radius)), rows) for radius, rows in seen])
-        lost[k] = float(missing.mean())
+        missing = np.concatenate([gone for _, gone in seen])
+        lost[k] = float(missing.mean()) if missing.size else 1.0
         chances.append(_chance_by_size(radius, missing, grain_map.radius))
     return lost, chances, indexed
 
 
-def _chance_by_size(
-    radius: FloatArray, missing: np.ndarray[tuple[int], np.dtype[np.bool_]], of: FloatArray
-) -> FloatArray:
+def _missing(
+    neighbour: GrainMap, here: IntArray, beyond: IntArray | None
+) -> tuple[FloatArray, BoolArray]:
+    """Radii of a neighbour's credible grains, and which of them have no partner here."""
+    rows = np.arange(len(neighbour))
+    gone = np.isin(rows, here)
+    credible = np.ones(len(rows), dtype=bool)
+    if beyond is not None:
+        credible = ~(gone & np.isin(rows, beyond))
+    return neighbour.radius[credible], gone[credible]
+
+
+def _chance_by_size(radius: FloatArray, missing: BoolArray, of: FloatArray) -> FloatArray:
+    if not radius.size:
+        return np.ones(len(of))
     edges = np.quantile(radius, np.arange(1, _SIZE_CLASSES) / _SIZE_CLASSES)
     group = np.searchsorted(edges, radius, side="right")
     total = np.bincount(group, minlength=_SIZE_CLASSES)

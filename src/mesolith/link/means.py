@@ -91,10 +91,13 @@ def mean_stress(
     row = reference.row(state)
     share = _share_of_state(reference)
     noise = float(((own - share * body) ** 2) @ error**2)
+    # a volume off by its relative error moves the mean by that error times this pull; what
+    # noise adds to the square is in the noise part, whose weights are the measured ones
     pull = share * body * (hydrostatic - float(body @ hydrostatic))
-    if weights == "volume":
-        pull = pull - own * (hydrostatic - mean)
-    volume = float((3.0 * reference.radius_scatter) ** 2 * (pull @ pull))
+    by_volume = own if weights == "volume" else np.zeros_like(own)
+    pull = pull - by_volume * (hydrostatic - mean)
+    squared = pull**2 - ((share * body - by_volume) * error) ** 2
+    volume = max(0.0, float((3.0 * reference.radius_scatter) ** 2 * squared.sum()))
     others = np.ones(len(reference.state), dtype=bool)
     others[row] = False
     far = share**2 if reference.mode == "cell" else 0.0

@@ -72,15 +72,20 @@ def _spread(values: FloatArray) -> float:
 
 
 def tightest(bounds: Sequence[Repeatability]) -> Repeatability | None:
-    """The smallest bound of each quantity: that pair saw the least real change."""
+    """The smallest bound of each quantity: that pair saw the least real change.
+
+    Sizes do not change between states, so that radii have nothing to be bounded: their spreads
+    are averaged.
+    """
     if not bounds:
         return None
     radii = [bound.radius for bound in bounds if np.isfinite(bound.radius)]
+    radius = float(np.sqrt(np.mean(np.square(radii)))) if radii else float("nan")
     return Repeatability(
         position=min(bound.position for bound in bounds),
         orientation=min(bound.orientation for bound in bounds),
         strain=min(bound.strain for bound in bounds),
-        radius=min(radii, default=float("nan")),
+        radius=radius,
         pairs=max(bound.pairs for bound in bounds),
     )
 
