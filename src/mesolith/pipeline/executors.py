@@ -155,7 +155,6 @@ class _Worker:
             if self._killed or self._process is not None:
                 return self._process
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _bury
-            self._inherited_peak = peak_memory_bytes() or 0
             try:
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "mesolith.pipeline.worker_process"],
@@ -172,6 +171,8 @@ class _Worker:
                     remedy="Check the limits on processes and memory (ulimit -a), and that this "
                     "Python may be run.",
                 ) from error
+            # after the start: the parent may still have grown before the child was its own
+            self._inherited_peak = peak_memory_bytes() or 0
             return self._process
 
     def call(self, data: bytes) -> tuple[bool, Any]:
