@@ -1,0 +1,1 @@
+"""What the images predict: transport and stiffness of the measured microstructure."""

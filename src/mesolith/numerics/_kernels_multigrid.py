@@ -1,0 +1,220 @@
+"""Sweeps of the conduction solver: one block of planes each, so that threads share a sweep.
+
+All grids are padded by one cell on every side and lie in C order; planes ``lo`` to ``hi - 1``
+are padded indices. Two kinds of operator:
+
+mask: equal conductance ``gx gy gz`` between neighbours that both conduct. One byte a voxel holds
+the number of couplings along each axis: bits 0-2 along x (an end counts twice, being half a voxel
+away), bits 3-4 along y, bits 5-6 along z. The byte 0 marks a voxel that does not conduct; its
+potential stays zero, so that it may be summed like any other.
+
+faces: ``cx[i, j, l]`` is the conductance between (i - 1, j, l) and (i, j, l); cy, cz alike.
+
+Loops over a row are split so that each writes one array and reads few: then they vectorise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+def relax_mask(
+    u: Any, b: Any, code: Any, gx: Any, gy: Any, gz: Any, colour: int, first: int, lo: int, hi: int
+) -> None:
+    """Gauss-Seidel on the rows of one colour (i + j), in each row first one parity of l."""
+    ny, nz = u.shape[1] - 2, u.shape[2] - 2
+    one, zero = np.float32(1.0), np.float32(0.0)
+    t = np.empty(nz + 2, np.float32)
+    w = np.empty(nz + 2, np.float32)
+    for i in range(lo, hi):
+        for j in range(1 + ((i + colour) & 1), ny + 1, 2):
+            row, c, f = u[i, j], code[i, j], b[i, j]
+            xm, xp, ym, yp = u[i - 1, j], u[i + 1, j], u[i, j - 1], u[i, j + 1]
+            for k in range(1, nz + 1):
+                a = c[k]
+                d = (
+                    gx * np.float32(a & 7)
+                    + gy * np.float32((a >> 3) & 3)
+                    + gz * np.float32((a >> 5) & 3)
+                )
+                w[k] = one / d if d > zero else zero
+            for k in range(1, nz + 1):
+                t[k] = f[k] + gx * (xm[k] + xp[k]) + gy * (ym[k] + yp[k])
+            for k in range(first, nz + 1, 2):
+                row[k] = w[k] * (t[k] + gz * (row[k - 1] + row[k + 1]))
+            for k in range(3 - first, nz + 1, 2):
+                row[k] = w[k] * (t[k] + gz * (row[k - 1] + row[k + 1]))
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def apply_mask(u: Any, code: Any, gx: Any, gy: Any, gz: Any, out: Any, lo: int, hi: int) -> float:
+    """Operator on u into out; returns the sum of u * out in 64 bit."""
+    ny, nz = u.shape[1] - 2, u.shape[2] - 2
+    total = 0.0
+    t = np.empty(nz + 2, u.dtype)
+    for i in range(lo, hi):
+        for j in range(1, ny + 1):
+            row, c, q = u[i, j], code[i, j], out[i, j]
+            xm, xp, ym, yp = u[i - 1, j], u[i + 1, j], u[i, j - 1], u[i, j + 1]
+            for k in range(1, nz + 1):
+                t[k] = gx * (xm[k] + xp[k]) + gy * (ym[k] + yp[k]) + gz * (row[k - 1] + row[k + 1])
+            for k in range(1, nz + 1):
+                a = c[k]
+                d = gx * (a & 7) + gy * ((a >> 3) & 3) + gz * ((a >> 5) & 3)
+                q[k] = d * row[k] - t[k] if a != 0 else 0.0
+            for k in range(1, nz + 1):
+                total += np.float64(row[k]) * np.float64(q[k])
+    return total
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def restrict_mask(
+    u: Any, b: Any, code: Any, gx: Any, gy: Any, gz: Any, shift: Any, coarse: Any, lo: int, hi: int
+) -> None:
+    """Sum of the residual b - A u over the children of each coarse cell; coarse planes lo to hi."""
+    nx, ny, nz = u.shape[0] - 2, u.shape[1] - 2, u.shape[2] - 2
+    sx, sy, sz = shift
+    t = np.empty(nz + 2, np.float32)
+    for m in range(lo, hi):
+        coarse[m] = 0.0
+        for i in range(((m - 1) << sx) + 1, min(m << sx, nx) + 1):
+            for j in range(1, ny + 1):
+                row, c, f = u[i, j], code[i, j], b[i, j]
+                xm, xp, ym, yp = u[i - 1, j], u[i + 1, j], u[i, j - 1], u[i, j + 1]
+                for k in range(1, nz + 1):
+                    t[k] = (
+                        f[k]
+                        + gx * (xm[k] + xp[k])
+                        + gy * (ym[k] + yp[k])
+                        + gz * (row[k - 1] + row[k + 1])
+                    )
+                for k in range(1, nz + 1):
+                    a = c[k]
+                    d = (
+                        gx * np.float32(a & 7)
+                        + gy * np.float32((a >> 3) & 3)
+                        + gz * np.float32((a >> 5) & 3)
+                    )
+                    t[k] = t[k] - d * row[k] if a != 0 else np.float32(0.0)
+                target = coarse[m, ((j - 1) >> sy) + 1]
+                for k in range(nz):
+                    target[(k >> sz) + 1] += t[k + 1]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator, unused-ignore]
+def relax_faces(
+    u: Any, b: Any, cx: Any, cy: Any, cz: Any, colour: int, first: int, lo: int, hi: int
+) -> None:
+    """As `relax_mask`, with a conductance for each face."""
+    ny, nz = u.shape[1] - 2, u.shape[2] - 2
+    one, zero = np.float32(1.0), np.float32(0.0)
+    t = np.empty(nz + 2, np.float32)
+    w = np.empty(nz + 2, np.float32)
+    for i in range(lo, hi):
+        for j in range(1 + ((i + colour) & 1), ny + 1, 2):
+            row, f, gz = u[i, j], b[i, j], cz[i, j]
+            xm, xp, ym, yp = u[i - 1, j], u[i + 1, j], u[i, j - 1], u[i, j + 1]
+            gxm, gxp, gym, gyp = cx[i, j], cx[i + 1, j], cy[i, j], cy[i, j + 1]
+            for k in range(1, nz + 1):
+                d = gxm[k] + gxp[k] + gym[k] + gyp[k] + gz[k] + gz[k + 1]
+                w[k] = one / d if d > zero else zero
+            for k in range(1, nz + 1):
+                t[k] = f[k] + gxm[k] * xm[k] + gxp[k] * xp[k]
+            for k in range(1, nz + 1):
+                t[k] += gym[k] * ym[k] + gyp[k] * yp[k]
+            for k in range(first, nz + 1, 2):
+                row[k] = w[k] * (t[k] + gz[k] * row[k - 1] + gz[k + 1] * row[k + 1])
+            for k in range(3 - first, nz + 1, 2):
+                row[k] = w[k] * (t[k] + gz[k] * row[k - 1] + gz[k + 1] * row[k + 1])
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def apply_faces(u: Any, cx: Any, cy: Any, cz: Any, out: Any, lo: int, hi: int) -> float:
+    """As `apply_mask`, with a conductance for each face; differences first, against rounding."""
+    ny, nz = u.shape[1] - 2, u.shape[2] - 2
+    total = 0.0
+    t = np.empty(nz + 2, u.dtype)
+    for i in range(lo, hi):
+        for j in range(1, ny + 1):
+            row, gz, q = u[i, j], cz[i, j], out[i, j]
+            xm, xp, ym, yp = u[i - 1, j], u[i + 1, j], u[i, j - 1], u[i, j + 1]
+            gxm, gxp, gym, gyp = cx[i, j], cx[i + 1, j], cy[i, j], cy[i, j + 1]
+            for k in range(1, nz + 1):
+                t[k] = gxm[k] * (row[k] - xm[k]) + gxp[k] * (row[k] - xp[k])
+            for k in range(1, nz + 1):
+                t[k] += gym[k] * (row[k] - ym[k]) + gyp[k] * (row[k] - yp[k])
+            for k in range(1, nz + 1):
+                q[k] = t[k] + gz[k] * (row[k] - row[k - 1]) + gz[k + 1] * (row[k] - row[k + 1])
+            for k in range(1, nz + 1):
+                total += np.float64(row[k]) * np.float64(q[k])
+    return total
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def restrict_faces(
+    u: Any, b: Any, cx: Any, cy: Any, cz: Any, shift: Any, coarse: Any, lo: int, hi: int
+) -> None:
+    """As `restrict_mask`, with a conductance for each face."""
+    nx, ny, nz = u.shape[0] - 2, u.shape[1] - 2, u.shape[2] - 2
+    sx, sy, sz = shift
+    t = np.empty(nz + 2, np.float32)
+    for m in range(lo, hi):
+        coarse[m] = 0.0
+        for i in range(((m - 1) << sx) + 1, min(m << sx, nx) + 1):
+            for j in range(1, ny + 1):
+                row, f, gz = u[i, j], b[i, j], cz[i, j]
+                xm, xp, ym, yp = u[i - 1, j], u[i + 1, j], u[i, j - 1], u[i, j + 1]
+                gxm, gxp, gym, gyp = cx[i, j], cx[i + 1, j], cy[i, j], cy[i, j + 1]
+                for k in range(1, nz + 1):
+                    t[k] = f[k] + gxm[k] * (xm[k] - row[k]) + gxp[k] * (xp[k] - row[k])
+                for k in range(1, nz + 1):
+                    t[k] += gym[k] * (ym[k] - row[k]) + gyp[k] * (yp[k] - row[k])
+                for k in range(1, nz + 1):
+                    t[k] += gz[k] * (row[k - 1] - row[k]) + gz[k + 1] * (row[k + 1] - row[k])
+                target = coarse[m, ((j - 1) >> sy) + 1]
+                for k in range(nz):
+                    target[(k >> sz) + 1] += t[k + 1]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def prolong_add(u: Any, active: Any, shift: Any, coarse: Any, lo: int, hi: int) -> None:
+    """Add to each cell where ``active`` is not zero the value of its coarse cell."""
+    ny, nz = u.shape[1] - 2, u.shape[2] - 2
+    sx, sy, sz = shift
+    for i in range(lo, hi):
+        for j in range(1, ny + 1):
+            row, c = u[i, j], active[i, j]
+            source = coarse[((i - 1) >> sx) + 1, ((j - 1) >> sy) + 1]
+            for k in range(nz):
+                if c[k + 1] != 0:
+                    row[k + 1] += source[(k >> sz) + 1]
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator, unused-ignore]
+def advance(alpha: float, p: Any, q: Any, u: Any, r: Any) -> None:
+    """u += alpha p in 64 bit, r -= alpha q; flat arrays."""
+    a = np.float32(alpha)
+    for k in range(u.size):
+        u[k] += alpha * np.float64(p[k])
+    for k in range(r.size):
+        r[k] -= a * q[k]
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator, unused-ignore]
+def dot(a: Any, b: Any) -> float:
+    """Sum of a * b in 64 bit; flat arrays."""
+    total = 0.0
+    for k in range(a.size):
+        total += np.float64(a[k]) * np.float64(b[k])
+    return total
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def turn(z: Any, beta: Any, p: Any) -> None:
+    """p = z + beta p; flat arrays."""
+    for k in range(p.size):
+        p[k] = z[k] + beta * p[k]
