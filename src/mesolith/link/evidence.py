@@ -38,6 +38,7 @@ _MAIN_SIZE = (-0.102, 0.065)
 _FRAGMENT_SIZE = (-0.564, 0.333)
 _FRAGMENT_SHIFT = 0.5
 _FRAGMENT_TURN = np.radians(0.2)
+_LARGEST_LOG = 200.0  # odds beyond this are cut, so that sums stay finite
 HOPELESS = -12.0  # a gain below this is not worth a place in the graph
 
 
@@ -182,20 +183,28 @@ def gains_of(
     i, j = candidates.before, candidates.after
     label = np.log(model.relabelled[before.label[i], after.label[j]]) - chance.label[j]
     place = label - chance.place[j]
-    offset, spread = model.size
-    aside = residuals.size - offset
-    alike = _log_alike(aside, spread)
     gain = place + density + np.log((1.0 - model.lost) / (model.lost * model.new))
-    gain += _or_zero(alike - chance.size[j])
 
-    split = place + _log_fragment(residuals, aside, before.log_radius[i], model)
-    split += _or_zero(-chance.size[j]) + np.log(model.split / model.new)
-    merged = place + _log_fragment(residuals, -aside, after.log_radius[j], model)
-    merged += _or_zero(-chance.size_before[i]) + np.log(model.merged / model.lost)
-    split, merged = np.exp(np.minimum(split, 300.0)), np.exp(np.minimum(merged, 300.0))
+    # sizes speak where both are known and spread among their own map
+    new_size, old_size = chance.size[j], chance.size_before[i]
+    known = np.isfinite(residuals.size) & np.isfinite(new_size) & np.isfinite(old_size)
+    new_size, old_size = np.where(known, new_size, 0.0), np.where(known, old_size, 0.0)
+    offset, spread = model.size
+    aside = np.where(known, residuals.size - offset, 0.0)
+    alike = _log_alike(aside, spread)
+    gain += np.where(known, alike - new_size, 0.0)
+
     whole = float(np.hypot(spread, _MAIN_SIZE[1]))
-    smaller = np.exp(_or_zero(_log_alike(aside - _MAIN_SIZE[0], whole) - alike))
-    larger = np.exp(_or_zero(_log_alike(-aside - _MAIN_SIZE[0], whole) - alike))
+    smaller = np.where(known, np.exp(_log_alike(aside - _MAIN_SIZE[0], whole) - alike), 1.0)
+    larger = np.where(known, np.exp(_log_alike(-aside - _MAIN_SIZE[0], whole) - alike), 1.0)
+    mean, scatter = _FRAGMENT_SIZE
+    scatter = float(np.hypot(spread, scatter))
+    split = place + _log_fragment(residuals, before.log_radius[i], model)
+    split += np.where(known, log_normal(aside - mean, scatter) - new_size, 0.0)
+    merged = place + _log_fragment(residuals, after.log_radius[j], model)
+    merged += np.where(known, log_normal(-aside - mean, scatter) - old_size, 0.0)
+    split = np.exp(np.minimum(split + np.log(model.split / model.new), _LARGEST_LOG))
+    merged = np.exp(np.minimum(merged + np.log(model.merged / model.lost), _LARGEST_LOG))
     return Evidence(gain, scaled / total, split, merged, smaller, larger)
 
 
@@ -204,36 +213,37 @@ def gain_with_fragments(pairs: Candidates, evidence: Evidence) -> FloatArray:
 
     A pair gains where another candidate of its earlier grain is a likely fragment of that grain
     and nobody else's: it then needs no chance to be where it is. The same holds for the later
-    grain. A candidate that some other grain could claim counts as claimed, so that two like
-    grains side by side are not taken for fragments of one another.
+    grain. A candidate that some other grain could claim, at best, counts as claimed, so that two
+    like grains side by side are not taken for fragments of one another.
     """
     by_row, by_column = Groups(pairs.before), Groups(pairs.after)
-    weight = np.exp(np.minimum(evidence.gain, 300.0))
-    free_after = 1.0 / (1.0 + by_column.sum_of_others(weight))
-    free_before = 1.0 / (1.0 + by_row.sum_of_others(weight))
-    gain = evidence.gain.copy()
-    gain += np.log1p(evidence.smaller * by_row.sum_of_others(free_after * evidence.split))
-    gain += np.log1p(evidence.larger * by_column.sum_of_others(free_before * evidence.merged))
-    return gain
+
+    def raised(split: FloatArray, merged: FloatArray) -> FloatArray:
+        return (
+            evidence.gain
+            + np.log1p(evidence.smaller * by_row.sum_of_others(split))
+            + np.log1p(evidence.larger * by_column.sum_of_others(merged))
+        )
+
+    claim = np.exp(np.minimum(raised(evidence.split, evidence.merged), _LARGEST_LOG))
+    free_after = 1.0 / (1.0 + by_column.sum_of_others(claim))
+    free_before = 1.0 / (1.0 + by_row.sum_of_others(claim))
+    return raised(free_after * evidence.split, free_before * evidence.merged)
 
 
-def _log_fragment(
-    residuals: Residuals, aside: FloatArray, log_radius: FloatArray, model: PairModel
-) -> FloatArray:
-    """Log density of a fragment around a grain of that radius, in position, turn and size."""
+def _log_fragment(residuals: Residuals, log_radius: FloatArray, model: PairModel) -> FloatArray:
+    """Log density of a fragment around a grain of that radius, in position and turn."""
     noise = np.trace(model.position) / 3.0
     radius = np.where(np.isfinite(log_radius), np.exp(log_radius), np.sqrt(noise))
     variance = noise + (_FRAGMENT_SHIFT * radius) ** 2
     turn = float(np.trace(model.orientation)) / 3.0 + _FRAGMENT_TURN**2
-    mean, spread = _FRAGMENT_SIZE
-    size = log_normal(aside - mean, float(np.hypot(model.size[1], spread)))
     density: FloatArray = (
         -0.5 * np.sum(residuals.position**2, axis=1) / variance
         - 1.5 * np.log(2.0 * np.pi * variance)
         - 0.5 * np.sum(residuals.turn**2, axis=1) / turn
         - 1.5 * np.log(2.0 * np.pi * turn)
     )
-    return density + _or_zero(size)
+    return density
 
 
 def _log_alike(aside: FloatArray, spread: float) -> FloatArray:
@@ -242,11 +252,6 @@ def _log_alike(aside: FloatArray, spread: float) -> FloatArray:
         np.log(1.0 - SIZE_TAIL) + log_normal(aside, spread),
         np.log(SIZE_TAIL) + log_normal(aside, 3.0 * spread),
     )
-
-
-def _or_zero(values: FloatArray) -> FloatArray:
-    """Zero where a size is unknown: it then says nothing."""
-    return np.where(np.isfinite(values), values, 0.0)
 
 
 def _log_components(residuals: Residuals, model: PairModel) -> FloatArray:

@@ -98,9 +98,8 @@ def find_motion(
     asked = before.rows(_some_rows(rng, len(before), _SCORED_GRAINS))
     finder = CandidateFinder(after, distance=distance, angle=angle)
     closest = 0.5 * spacing(after.position)
-    shift = after.position.mean(axis=0) - before.position.mean(axis=0)
-    over = Motion(IDENTITY.rotation, shift).moved(asked)
-    while distance > closest and _chance_matches(over, finder, rng) > _TELLING * len(asked):
+    like = after.rows(_some_rows(rng, len(after), _SCORED_GRAINS))
+    while distance > closest and _chance_matches(like, finder, rng) > _TELLING * len(like):
         # like grains everywhere (a texture): only a closer look tells motions apart
         distance, angle = 0.7 * distance, 0.7 * angle
         finder = CandidateFinder(after, distance=distance, angle=angle)
