@@ -60,3 +60,14 @@ def test_motions_between_the_states_are_undone() -> None:
 def moved(tracking: Tracking, rotation: np.ndarray, translation: np.ndarray) -> dict:
     found = dataclasses.replace(tracking, rotation=rotation, translation=translation)
     return {Tracking: lambda: found}
+
+
+def test_a_tracking_that_found_no_motion_leaves_the_sample_where_it_was() -> None:
+    cell = synthetic_cell(n=30)
+    tracking = cell.pair(0, Tracking)
+    assert tracking is not None
+    blind = moved(tracking, np.full((3, 3), np.nan), np.full(3, np.nan))
+    motions = motions_since_first(dataclasses.replace(cell, pairs={0: blind}))
+    for motion in motions.values():
+        assert np.array_equal(motion.rotation, np.eye(3))
+        assert np.array_equal(motion.translation, np.zeros(3))

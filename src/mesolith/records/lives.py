@@ -50,8 +50,8 @@ def life_numbers(cell: Cell, maps: Mapping[int, GrainMap]) -> dict[int, IntArray
 def motions_since_first(cell: Cell) -> dict[int, Motion]:
     """Motion of the sample by index of the state, for all states that hold grains.
 
-    The common motions of the trackings one after the other; where a tracking is missing the
-    sample is taken to lie as before.
+    The common motions of the trackings one after the other; where a tracking is missing, or
+    found no motion, the sample is taken to lie as before.
     """
     found: dict[int, Motion] = {}
     motion = Motion(np.eye(3), np.zeros(3))
@@ -60,7 +60,7 @@ def motions_since_first(cell: Cell) -> dict[int, Motion]:
         if GrainMap not in state:
             continue
         tracking = None if previous is None else cell.pair(previous, Tracking)
-        if tracking is not None:
+        if tracking is not None and np.all(np.isfinite(tracking.translation)):
             motion = Motion(
                 tracking.rotation @ motion.rotation,
                 tracking.rotation @ motion.translation + tracking.translation,
