@@ -47,3 +47,48 @@ def six_from_tensor(tensor: FloatArray, order: Sequence[tuple[int, int]] = SIX) 
     """Six components (..., 6), tensor shears, of symmetric tensors (..., 3, 3)."""
     tensor = np.asarray(tensor, dtype=np.float64)
     return np.stack([tensor[..., i, j] for i, j in order], axis=-1)
+
+
+# rows are the house's x, y, z in each program's own sample axes at omega = 0
+FRAME_BY_FORMAT: dict[str, tuple[tuple[float, float, float], ...]] = {
+    "house": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    "midas": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    "imaged11": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    # beam along -z, rotation axis along +y
+    "hexrd": ((0.0, 0.0, -1.0), (-1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+}
+
+
+def vectors_to_house(vectors: FloatArray, frame: str) -> FloatArray:
+    """Vectors (..., 3) on a program's sample axes -> on the house's."""
+    return np.asarray(vectors, dtype=np.float64) @ np.array(FRAME_BY_FORMAT[frame]).T
+
+
+def vectors_from_house(vectors: FloatArray, frame: str) -> FloatArray:
+    """Vectors (..., 3) on the house's sample axes -> on a program's."""
+    return np.asarray(vectors, dtype=np.float64) @ np.array(FRAME_BY_FORMAT[frame])
+
+
+def bases_to_house(bases: FloatArray, frame: str) -> FloatArray:
+    """Matrices (..., 3, 3) whose columns are vectors on a program's sample axes -> the house's.
+
+    Orientations (crystal to sample) and lattice vectors a, b, c are such columns.
+    """
+    return np.array(FRAME_BY_FORMAT[frame]) @ np.asarray(bases, dtype=np.float64)
+
+
+def bases_from_house(bases: FloatArray, frame: str) -> FloatArray:
+    """Inverse of `bases_to_house`."""
+    return np.array(FRAME_BY_FORMAT[frame]).T @ np.asarray(bases, dtype=np.float64)
+
+
+def tensors_to_house(tensors: FloatArray, frame: str) -> FloatArray:
+    """Tensors (..., 3, 3) on a program's sample axes -> on the house's."""
+    turn = np.array(FRAME_BY_FORMAT[frame])
+    return turn @ np.asarray(tensors, dtype=np.float64) @ turn.T
+
+
+def tensors_from_house(tensors: FloatArray, frame: str) -> FloatArray:
+    """Tensors (..., 3, 3) on the house's sample axes -> on a program's."""
+    turn = np.array(FRAME_BY_FORMAT[frame])
+    return turn.T @ np.asarray(tensors, dtype=np.float64) @ turn

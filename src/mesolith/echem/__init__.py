@@ -14,6 +14,12 @@ TECHNIQUE = Technique(
         "mesolith.echem.formats:MPT",
         "mesolith.echem.formats:ZPLOT",
         "mesolith.echem.formats:DELIMITED",
+        "mesolith.echem.formats:MPR",
+        "mesolith.echem.formats:GAMRY",
+        *(
+            f"mesolith.echem.spectrum_formats:{name}"
+            for name in ("DFR", "IVIUM", "P00", "I2B", "Z60W", "BARE")
+        ),
     ),
     steps=(
         Step(

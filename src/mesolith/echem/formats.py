@@ -13,6 +13,7 @@ from mesolith.pipeline.technique import Description, Format
 
 if TYPE_CHECKING:
     from mesolith.io.cycler_table import CyclerTable
+    from mesolith.io.spectrum import Spectrum
 
 MPT = Format(
     name="mpt",
@@ -35,8 +36,23 @@ DELIMITED = Format(
     recognise="mesolith.echem.formats:recognise_delimited",
     describe="mesolith.echem.formats:describe_delimited",
 )
+MPR = Format(
+    name="mpr",
+    title="EC-Lab binary (.mpr)",
+    suffixes=(".mpr",),
+    recognise="mesolith.echem.formats:recognise_mpr",
+    describe="mesolith.echem.formats:describe_mpr",
+)
+GAMRY = Format(
+    name="gamry",
+    title="Gamry record (.DTA)",
+    suffixes=(".dta",),
+    recognise="mesolith.echem.formats:recognise_gamry",
+    describe="mesolith.echem.formats:describe_gamry",
+)
 _MPT = re.compile(rb"^(?:\xef\xbb\xbf)?EC-Lab ASCII FILE", re.IGNORECASE)
 _ZPLOT = re.compile(rb"^(?:\xef\xbb\xbf)?\s*ZPLOT", re.IGNORECASE)
+_GAMRY = re.compile(rb"^(?:\xef\xbb\xbf)?EXPLAIN\s*\r?\nTAG\t")
 
 
 def recognise_mpt(path: Path, head: bytes) -> float:
@@ -55,7 +71,8 @@ def recognise_delimited(path: Path, head: bytes) -> float:
     from mesolith.io.delimited import header_of_delimited
 
     utf16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
-    if _MPT.match(head) or _ZPLOT.match(head) or (b"\x00" in head and not utf16):
+    others = (_MPT, _ZPLOT, _GAMRY)
+    if any(other.match(head) for other in others) or (b"\x00" in head and not utf16):
         return 0.0
     lines = head.decode("utf-16" if utf16 else "latin-1", errors="replace").splitlines()
     try:
@@ -67,6 +84,30 @@ def recognise_delimited(path: Path, head: bytes) -> float:
     if not record and not {"frequency", "real"} <= roles:
         return 0.3 if {"voltage", "current"} <= roles else 0.0
     return min(0.7, 0.4 + 0.1 * len(roles))
+
+
+def recognise_mpr(path: Path, head: bytes) -> float:
+    """1 where the first bytes are those of a BioLogic file."""
+    return 1.0 if head.startswith(b"BIO-LOGIC MODULAR FILE") else 0.0
+
+
+def recognise_gamry(path: Path, head: bytes) -> float:
+    """1 where the first lines are Gamry's."""
+    return 1.0 if _GAMRY.match(head) else 0.0
+
+
+def describe_mpr(path: Path) -> Description:
+    """Start, end and rows of an EC-Lab binary."""
+    from mesolith.io.biologic_binary import read_mpr
+
+    return _described("mpr", path, read_mpr)
+
+
+def describe_gamry(path: Path) -> Description:
+    """Start, end and rows of a Gamry record."""
+    from mesolith.io.gamry import read_gamry
+
+    return _described("gamry", path, read_gamry)
 
 
 def describe_mpt(path: Path) -> Description:
@@ -87,7 +128,11 @@ def describe_zplot(path: Path) -> Description:
     """Start and points of a spectrum."""
     from mesolith.io.zplot import read_zplot
 
-    sweep = read_zplot(path)
+    return described_spectrum("zplot", read_zplot(path), path)
+
+
+def described_spectrum(name: str, sweep: Spectrum, path: Path) -> Description:
+    """Start and points of one sweep."""
     facts: tuple[str, ...] = (f"{len(sweep.frequency)} frequencies",)
     start: str | None = None
     needs: tuple[tuple[str, str], ...] = ()
@@ -99,7 +144,7 @@ def describe_zplot(path: Path) -> Description:
         except ClockError as problem:
             needs = (("date_order", problem.what),)
     rows = len(sweep.frequency)
-    return Description("zplot", start=start, rows=rows, facts=facts, needs=needs)
+    return Description(name, start=start, rows=rows, facts=facts, needs=needs)
 
 
 def _described(name: str, path: Path, read: Callable[..., CyclerTable]) -> Description:

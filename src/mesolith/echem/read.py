@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,19 +14,30 @@ from mesolith.axes import FloatArray
 from mesolith.echem import TECHNIQUE
 from mesolith.echem.half_cycles import Points, half_cycles_from_points
 from mesolith.echem.join import Part, cycling_from_parts
+from mesolith.echem.spectrum_formats import READERS as SPECTRUM_READERS
 from mesolith.echem.sweeps import sweep_numbers
 from mesolith.errors import ClockError, EmptyFileError, SettingsError, UnknownFormatError
+from mesolith.io.biologic_binary import read_mpr
 from mesolith.io.biologic_text import read_mpt
 from mesolith.io.cycler_table import CyclerTable
 from mesolith.io.delimited import read_delimited
 from mesolith.io.finding import Finding
+from mesolith.io.gamry import read_gamry
 from mesolith.io.recognise import recognise
 from mesolith.io.record_file import write_record
+from mesolith.io.spectrum import Spectrum
 from mesolith.io.timestamps import DateOrder, seconds_from_moment, zone_shift
 from mesolith.io.zplot import read_zplot
 from mesolith.pipeline.technique import load
 from mesolith.pipeline.work import Remark, Work, write_remarks
 from mesolith.records.cycling import Impedance
+
+_TABLES: dict[str, Callable[..., CyclerTable]] = {
+    "mpt": read_mpt,
+    "mpr": read_mpr,
+    "gamry": read_gamry,
+    "delimited": read_delimited,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +65,13 @@ def _part(path: Path, settings: Mapping[str, Any], findings: list[Finding]) -> P
     options = settings.get("state.cycling") or {}
     clock = _clock(settings, options)
     name = options.get("format") or _recognised(path)
-    if name == "zplot":
-        return _spectrum(path, clock, findings)
-    read = read_mpt if name == "mpt" else read_delimited
+    if name == "zplot" or name in SPECTRUM_READERS:
+        sweep = read_zplot(path) if name == "zplot" else load(SPECTRUM_READERS[name])(path)
+        if name == "bare-spectrum":
+            text = "the columns are taken as frequency (Hz), Re Z and Im Z (ohm): none is named"
+            findings.append(Finding("assumed", path.name, text))
+        return _spectrum(path, sweep, clock, findings)
+    read = _TABLES[name]
     partial = bool(settings.get("run.allow_partial", False))
     table = read(path, date_order=clock.date_order, allow_partial=partial)
     findings += table.findings
@@ -190,8 +205,7 @@ def _impedance(
     )
 
 
-def _spectrum(path: Path, clock: _Clock, findings: list[Finding]) -> Part:
-    sweep = read_zplot(path)
+def _spectrum(path: Path, sweep: Spectrum, clock: _Clock, findings: list[Finding]) -> Part:
     if sweep.dropped:
         text = f"{sweep.dropped} rows with frequency 0 are no part of the spectra"
         findings.append(Finding("note", path.name, text))

@@ -9,7 +9,14 @@ TECHNIQUE = Technique(
     key="grains",
     record="mesolith.records.grains:GrainMap",
     settings="mesolith.hedm.settings:Settings",
-    formats=("mesolith.hedm.formats:MIDAS",),
+    options="mesolith.hedm.settings:Options",
+    formats=(
+        "mesolith.hedm.formats:MIDAS",
+        "mesolith.hedm.formats:MIDAS_H5",
+        "mesolith.hedm.formats:HEXRD",
+        "mesolith.hedm.formats:UBI",
+        "mesolith.hedm.formats:UBI_H5",
+    ),
     steps=(
         Step(
             name="hedm.read",

@@ -17,9 +17,14 @@ from mesolith.errors import (
     UnknownFormatError,
 )
 from mesolith.hedm import TECHNIQUE
+from mesolith.hedm.beside import BESIDE, phases_beside, radius_beside
 from mesolith.hedm.settings import Settings
 from mesolith.io.finding import Finding
-from mesolith.io.midas import MidasGrains, read_midas
+from mesolith.io.grain_file import GrainErrors, GrainFile
+from mesolith.io.hexrd import grain_map_from_hexrd, read_hexrd
+from mesolith.io.imaged11 import grain_map_from_ubi, read_grains_h5, read_ubi
+from mesolith.io.midas import read_midas
+from mesolith.io.midas_h5 import read_midas_h5
 from mesolith.io.recognise import recognise
 from mesolith.io.record_file import write_record
 from mesolith.pipeline.technique import load
@@ -56,34 +61,71 @@ def compute(work: Work) -> None:
     write_remarks(work.folder, [Remark(*finding) for finding in findings])
 
 
-def read_grains(path: Path, settings: Mapping[str, Any]) -> MidasGrains:
+def read_grains(path: Path, settings: Mapping[str, Any]) -> GrainFile:
     """One file in its stated format, or in the one its content has."""
-    stated = (settings.get("state.grains") or {}).get("format")
-    if stated is None:
-        known = [load(dotted) for dotted in TECHNIQUE.formats]
-        found = recognise(path, known)
-        if not found:
-            if path.stat().st_size == 0:
-                raise EmptyFileError(
-                    "the file is empty", where=str(path), remedy="Export the grains again."
-                )
-            raise UnknownFormatError(
-                "no reader of grain maps knows this content",
-                where=str(path),
-                remedy=f"Known: {', '.join(form.title for form in known)}.",
-            )
-    return read_midas(
-        path,
-        sigma_position=float(settings["hedm.sigma_position_um"]),
-        sigma_orientation=math.radians(float(settings["hedm.sigma_orientation_deg"])),
-        sigma_strain=float(settings["hedm.sigma_strain"]),
-        error_source="assumed" if _all_default(settings) else "given",
-        check_strain=settings["hedm.strain_columns"] == "check",
-        allow_partial=bool(settings.get("run.allow_partial", False)),
+    options = settings.get("state.grains") or {}
+    name = options.get("format") or _recognised(path)
+    errors = GrainErrors(
+        position=float(settings["hedm.sigma_position_um"]),
+        orientation=math.radians(float(settings["hedm.sigma_orientation_deg"])),
+        strain=float(settings["hedm.sigma_strain"]),
+        source="assumed" if _all_default(settings) else "given",
+    )
+    partial = bool(settings.get("run.allow_partial", False))
+    check = settings["hedm.strain_columns"] == "check"
+    if name == "midas":
+        read = read_midas(
+            path,
+            sigma_position=errors.position,
+            sigma_orientation=errors.orientation,
+            sigma_strain=errors.strain,
+            error_source=errors.source,
+            check_strain=check,
+            allow_partial=partial,
+        )
+        unused = _unused(options, BESIDE, path)
+        return GrainFile(read.grain_map, (*read.findings, *unused), read.global_position)
+    if name == "midas-h5":
+        phases = phases_beside(options, path) if options.get("lattice") is not None else None
+        found = read_midas_h5(
+            path, errors=errors, check_strain=check, phases=phases, allow_partial=partial
+        )
+        return replace(found, findings=(*found.findings, *_unused(options, BESIDE[2:], path)))
+    phases, radius = phases_beside(options, path), radius_beside(options, path)
+    if name == "hexrd":
+        return grain_map_from_hexrd(
+            read_hexrd(path), path, phases=phases, radius=radius, errors=errors
+        )
+    grains = read_grains_h5(path) if name == "ubi-h5" else read_ubi(path)
+    return grain_map_from_ubi(
+        grains, path, phases=phases, radius=radius, errors=errors, allow_partial=partial
     )
 
 
-def joined(paths: list[Path], maps: list[MidasGrains]) -> GrainMap:
+def _recognised(path: Path) -> str:
+    known = [load(dotted) for dotted in TECHNIQUE.formats]
+    found = recognise(path, known)
+    if found:
+        return str(found[0][0].name)
+    if path.stat().st_size == 0:
+        raise EmptyFileError(
+            "the file is empty", where=str(path), remedy="Export the grains again."
+        )
+    raise UnknownFormatError(
+        "no reader of grain maps knows this content",
+        where=str(path),
+        remedy=f"Known: {', '.join(form.title for form in known)}.",
+    )
+
+
+def _unused(options: Mapping[str, Any], keys: tuple[str, ...], path: Path) -> list[Finding]:
+    """What is said beside a file that says it itself."""
+    given = [key for key in keys if options.get(key) is not None]
+    text = "beside the files is not used: the file states its own"
+    return [Finding("note", path.name, f"{', '.join(given)} {text}")] if given else []
+
+
+def joined(paths: list[Path], maps: list[GrainFile]) -> GrainMap:
     """One map of the files of one state, in their order.
 
     Raises

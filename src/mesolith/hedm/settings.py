@@ -87,3 +87,33 @@ class Settings:
         choices=("infinitesimal", "biot", "green-lagrange"),
         example='"infinitesimal"',
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Further keys of a state's grains, for formats that do not state them."""
+
+    space_group: int | None = setting(
+        "integer",
+        "Space group of the grains, where their file states none (HEXRD, ImageD11).",
+        default=None,
+        minimum=1,
+        maximum=230,
+        example="220",
+    )
+    lattice: float | tuple[float, ...] | None = setting(
+        "numbers",
+        "Lattice that the grains were reduced with, where their file states none: a of a cubic "
+        "crystal, or a b c in angstrom and alpha beta gamma in degrees.",
+        default=None,
+        example="12.95",
+    )
+    radius_um: float | None = setting(
+        "number",
+        "Radius of the sphere of equal volume, taken for every grain where the file states none.",
+        default=None,
+        unit="um",
+        minimum=1e-3,
+        maximum=1e4,
+        example="27.5",
+    )

@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
+from mesolith.axes import IntArray
 from mesolith.errors import EmptyFileError, FileFormatError, TruncatedFileError
 from mesolith.io.biologic_write import MptStep, write_mpt
 from mesolith.io.cycler_columns import columns_by_role
@@ -16,11 +19,12 @@ from mesolith.io.cycler_table import CyclerTable, table_from_body
 from mesolith.io.numbers import text_lines
 from mesolith.io.timestamps import DateOrder, Moment, moment_from_text
 
-__all__ = ["MptStep", "header_of_mpt", "read_mpt", "write_mpt"]
+__all__ = ["MptStep", "header_of_mpt", "read_loops", "read_mpt", "write_mpt"]
 
 _COUNT = re.compile(r"^Nb header lines\s*:\s*(\d+)", re.IGNORECASE)
 _START = re.compile(r"^\s*Acquisition started on\s*:\s*(.*\S)\s*$", re.IGNORECASE)
 _MARK = "EC-LAB ASCII FILE"
+_LOOPS = "VMP EXPERIMENT LOOP INDEXES"
 
 
 def read_mpt(
@@ -51,6 +55,21 @@ def read_mpt(
         positive_plates="counter",
         allow_partial=allow_partial,
     )
+
+
+def read_loops(path: Path) -> IntArray:
+    """Rows at which loops begin, from EC-Lab's ..._LOOP.txt, shape (n,).
+
+    Where the last loop was complete, the number of rows stands at the end. Raises `FileFormatError`.
+    """
+    lines = [line.strip() for line in text_lines(path) if line.strip()]
+    if not lines or lines[0].upper() != _LOOPS or not all(row.isdigit() for row in lines[1:]):
+        raise FileFormatError(
+            f"the file is no list of rows below {_LOOPS}",
+            where=str(path),
+            remedy="Export the record again from EC-Lab as text.",
+        )
+    return np.array([int(row) for row in lines[1:]], dtype=np.int64)
 
 
 def header_of_mpt(lines: list[str], path: Path) -> tuple[int, Moment | None]:

@@ -98,24 +98,60 @@ def table_from_body(
         body = body[:-1]
         values = _values(body, numeric, names, separator, decimal_comma, path)
         findings.append(Finding("gap", path.name, f"last row left out: {problem.what}"))
-    n = len(body)
     line = np.array([number for number, _ in body], dtype=np.int64)
     moment, time, wall_clock = _times(body, roles, values, separator, path, start, date_order)
+    return table_from_values(
+        values,
+        names=names,
+        path=path,
+        line=line,
+        start=moment,
+        time=time,
+        wall_clock=wall_clock,
+        positive_plates=positive_plates,
+        findings=tuple(findings),
+        allow_partial=allow_partial,
+    )
+
+
+def table_from_values(
+    values: dict[str, FloatArray],
+    *,
+    names: list[str],
+    path: Path,
+    line: IntArray,
+    start: datetime | None,
+    time: FloatArray,
+    wall_clock: bool = False,
+    positive_plates: str | None,
+    findings: tuple[Finding, ...] = (),
+    allow_partial: bool = False,
+) -> CyclerTable:
+    """Table from columns by role, in internal units, shape (n,) each.
+
+    With ``allow_partial`` a record without a current is read, its current NaN and the gap told.
+    Raises `MissingColumnError` (voltage or current of rows that are no sweep), `ClockError` or
+    `ContradictionError` (times that are missing or run back).
+    """
+    n = len(time)
     frequency = np.nan_to_num(values.get("frequency", np.zeros(n)))
     spectra_only = bool(np.all(frequency > 0.0))
-    if not spectra_only and ("voltage" not in roles or "current" not in roles):
-        lacking = "voltage" if "voltage" not in roles else "current"
-        raise MissingColumnError(
-            f"no column of {lacking} among: {', '.join(names)}",
-            where=str(path),
-            remedy='Export it with a name and unit such as "Ewe/V" and "I/mA".',
-        )
+    if not spectra_only and ("voltage" not in values or "current" not in values):
+        lacking = "voltage" if "voltage" not in values else "current"
+        problem = f"no column of {lacking} among: {', '.join(names)}"
+        if lacking == "voltage" or not allow_partial:
+            raise MissingColumnError(
+                problem,
+                where=str(path),
+                remedy='Export it with a name and unit such as "Ewe/V" and "I/mA".',
+            )
+        findings = (*findings, Finding("gap", path.name, problem))
     _check_order(time, line, path, spectra_only)
     nan = np.full(n, np.nan)
     step = np.nan_to_num(values["step"], nan=-1.0) if "step" in values else np.full(n, -1.0)
     changes = values.get("changes")
     return CyclerTable(
-        start=moment,
+        start=start,
         time=time,
         voltage=values.get("voltage", nan),
         current=values.get("current", nan),
@@ -130,7 +166,7 @@ def table_from_body(
         wall_clock=wall_clock,
         spectra_only=spectra_only,
         positive_plates=positive_plates,
-        findings=tuple(findings),
+        findings=findings,
     )
 
 

@@ -28,28 +28,9 @@ def write_midas(path: Path, grain_map: GrainMap, *, beam_thickness: float = 0.0)
     (DiffPos, DiffOme, DiffAngle, RMSErrorStrain) are zero. Reading the file gives the same
     numbers to the six decimals printed. ``beam_thickness`` (um) goes into the header.
     """
-    matrices = matrix_from_quaternion(grain_map.orientation)
     reference = grain_map.phases.lattice
-    strain = strain_from_columns(grain_map.lattice, reference[grain_map.phase], matrices)
-    microstrain = 1e6 * strain.reshape(-1, 9)
-    degrees = _in_degrees(grain_map.lattice)
+    table = midas_table(grain_map)
     n = len(grain_map)
-    table = np.column_stack(
-        [
-            grain_map.grain_id,
-            matrices.reshape(-1, 9),
-            grain_map.position,
-            degrees,
-            np.zeros((n, 3)),
-            grain_map.radius,
-            grain_map.completeness,
-            microstrain,
-            microstrain,
-            np.zeros(n),
-            grain_map.phase + 1,
-            _euler_angles(matrices),
-        ]
-    )
     row = "%d\t" + "%f\t" * (len(COLUMNS) - 1) + "\n"
     lines = [
         f"%NumGrains {n}",
@@ -66,6 +47,33 @@ def write_midas(path: Path, grain_map: GrainMap, *, beam_thickness: float = 0.0)
     # adding zero turns -0.0 into 0.0
     body = (row * n) % tuple((table + 0.0).ravel().tolist())
     path.write_text("\n".join(lines) + "\n" + body, encoding="ascii", newline="\n")
+
+
+def midas_table(grain_map: GrainMap) -> FloatArray:
+    """The 47 columns of Grains.csv as numbers, shape (n, 47); see `write_midas`."""
+    matrices = matrix_from_quaternion(grain_map.orientation)
+    reference = grain_map.phases.lattice
+    strain = strain_from_columns(grain_map.lattice, reference[grain_map.phase], matrices)
+    microstrain = 1e6 * strain.reshape(-1, 9)
+    degrees = _in_degrees(grain_map.lattice)
+    n = len(grain_map)
+    table: FloatArray = np.column_stack(
+        [
+            grain_map.grain_id,
+            matrices.reshape(-1, 9),
+            grain_map.position,
+            degrees,
+            np.zeros((n, 3)),
+            grain_map.radius,
+            grain_map.completeness,
+            microstrain,
+            microstrain,
+            np.zeros(n),
+            grain_map.phase + 1,
+            _euler_angles(matrices),
+        ]
+    )
+    return table
 
 
 def _in_degrees(lattice: FloatArray) -> FloatArray:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from mesolith.axes import FloatArray
-from mesolith.errors import EmptyFileError, FileFormatError, InvalidValueError, MissingColumnError
+from mesolith.errors import EmptyFileError, FileFormatError, MissingColumnError
 from mesolith.io.numbers import table_from_lines, text_lines
+from mesolith.io.spectrum import Spectrum, spectrum_from_columns
 from mesolith.io.timestamps import Moment, moment_from_text
 
 _END = "end comments"
-_ABSURD = 1e15
 
 
-@dataclass(frozen=True, slots=True)
-class ZplotSpectrum:
-    """One sweep: time since its start (s), frequency (Hz), Re and Im Z (ohm), its start."""
-
-    start: Moment | None
-    time: FloatArray
-    frequency: FloatArray
-    real: FloatArray
-    imaginary: FloatArray
-    dropped: int
-
-
-def read_zplot(path: Path) -> ZplotSpectrum:
+def read_zplot(path: Path) -> Spectrum:
     """Spectrum of a .z file; rows with f = 0 are dropped and counted.
 
     Raises `FileFormatError`, `EmptyFileError`, `MissingColumnError` or `InvalidValueError`.
@@ -63,24 +48,8 @@ def read_zplot(path: Path) -> ZplotSpectrum:
         path=path,
         columns=columns,
     )
-    frequency, time, real, imaginary = table.T
-    good = (np.abs(table) < _ABSURD).all(axis=1)
-    if not good.all():
-        line = body[int(np.argmin(good))][0]
-        raise InvalidValueError(
-            "the sweep holds NaN or an absurd number",
-            where=f"{path}, line {line}",
-            remedy="Remove the point or export the sweep again.",
-        )
-    keep = frequency > 0.0
-    return ZplotSpectrum(
-        start=_start(lines[:end]),
-        time=time[keep],
-        frequency=frequency[keep],
-        real=real[keep],
-        imaginary=imaginary[keep],
-        dropped=int((~keep).sum()),
-    )
+    numbers = [number for number, _ in body]
+    return spectrum_from_columns(table, numbers, path, start=_start(lines[:end]))
 
 
 def write_z(
