@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -14,6 +14,8 @@ from mesolith.records.grains import GrainMap
 from mesolith.records.tracking import Tracking
 from mesolith.report.charge import WHOLE, Charges, charges_of
 from mesolith.report.state_stress import state_stresses
+
+_FEW = 4
 
 
 def state_table(cell: Cell) -> str:
@@ -57,11 +59,19 @@ def _protocol(state: State) -> str:
         count = after.get(key)
         if count:
             parts.append(f"{count:g} {one if count == 1 else many}")
-    if after.get("current_ma_cm2") is not None:
-        parts.append(f"{_number(after['current_ma_cm2'], 'g')} mA/cm²")
-    if after.get("duration_h") is not None:
-        parts.append(f"{after['duration_h']:.3g} h")
+    for key, form, unit in (("current_ma_cm2", "g", "mA/cm²"), ("duration_h", ".3g", "h")):
+        if after.get(key) is not None:
+            parts.append(f"{_one_or_each(after[key], form)} {unit}")
     return ", ".join(f"<span class=whole>{escape(part)}</span>" for part in parts)
+
+
+def _one_or_each(value: float | Sequence[float], form: str) -> str:
+    """One value, a few of them in order, or the span of many."""
+    if isinstance(value, int | float):
+        return _number(value, form)
+    if len(value) <= _FEW:
+        return ", ".join(_number(number, form) for number in value)
+    return f"{_number(min(value), form)} to {_number(max(value), form)}"
 
 
 def _charges(cell: Cell, charges: Charges | None, which: str) -> list[str]:
