@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -145,6 +146,34 @@ def test_story_tells_what_was_planted(cell: Cell) -> None:
     assert "extremes move more than the mean" in told
     assert "LLZTO-Ia-3d" in told
     assert "“stripping 2”" in " ".join(failure(cell))
+
+
+def test_without_a_cycler_nothing_is_said_of_failure(cell: Cell) -> None:
+    states = tuple(
+        dataclasses.replace(
+            state, handles={kind: at for kind, at in state.handles.items() if kind is not Cycling}
+        )
+        for state in cell.states
+    )
+    (told,) = failure(dataclasses.replace(cell, states=states))
+    assert told.startswith("No cycler record is given")
+
+
+@pytest.mark.parametrize(
+    ("current", "duration", "words"),
+    [
+        (0.1, 3.75, "0.1 mA/cm², 3.75 h"),
+        ([0.1, -0.2, 0.3], 2.0, "0.1, −0.2, 0.3 mA/cm², 2 h"),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], [5.0, 4.0, 3.0, 2.0, 1.5], "0.1 to 0.5 mA/cm², 1.5 to 5 h"),
+    ],
+)
+def test_the_protocol_of_a_state_may_be_a_list(
+    cell: Cell, current: float | list[float], duration: float | list[float], words: str
+) -> None:
+    after = {"cycles": 3, "current_ma_cm2": current, "duration_h": duration}
+    state = State("scan 1", 0, {"after": after}, cell.states[1].handles)
+    table = state_table(dataclasses.replace(cell, states=(state,)))
+    assert f"3 cycles, {words}" in re.sub(r"<[^>]+>", "", table)
 
 
 def test_table_of_states_has_a_row_each_and_escapes(cell: Cell) -> None:

@@ -8,6 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from mesolith.records.cell import Cell
+from mesolith.records.cycling import Cycling
 from mesolith.records.grains import GrainMap
 from mesolith.records.reference import Reference
 from mesolith.records.tracking import Tracking
@@ -71,6 +72,8 @@ def failure(cell: Cell) -> list[str]:
             f"The impedance does not confirm it: its largest real part went from "
             f"{change.first:,.0f} to {change.last:,.0f} Ω."
         )
+    if not any(Cycling in state for state in cell.states):
+        return ["No cycler record is given, so nothing here can tell whether the cell failed."]
     if not sentences:
         return ["The cycler's records show no collapse of the voltage under current."]
     sentences.append(
