@@ -49,6 +49,17 @@ def test_settings_that_come_and_go(bench: Bench) -> None:
     }
 
 
+def test_a_setting_inside_a_table_is_told_alone(bench: Bench) -> None:
+    cell = {"name": "x", "conditions": {"pressure": 5.0, "series": list(range(100))}}
+    look(bench, Graph([part("x", settings={"cell": cell})]))
+    other = {"name": "x", "conditions": {"pressure": 7.0, "series": [*range(99), 7]}}
+    first, second = reasons(look(bench, Graph([part("x", settings={"cell": other})])))["x"]
+    assert first == "setting cell.conditions.pressure: 5.0 -> 7.0"
+    assert second == (
+        "setting cell.conditions.series: …94, 95, 96, 97, 98, 99] -> …94, 95, 96, 97, 98, 7]"
+    )
+
+
 def test_changed_raw_files_are_named(bench: Bench) -> None:
     look(bench, diamond(bench)[0])
     bench.raw("a.txt", "other text")

@@ -14,6 +14,9 @@ from mesolith.pipeline.memory import default_memory_limit, default_workers
 from mesolith.pipeline.plans import definition_of, read_plan
 from mesolith.pipeline.store import Finding, Store
 
+# letters of a setting's value that are shown, and of those what stands before the difference
+_LONGEST, _BEFORE = 60, 20
+
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
@@ -105,14 +108,31 @@ def _conditions(part: PartSpec, graph: Graph, due: set[str]) -> tuple[str, ...]:
     return tuple(f"kept if {title} comes out the same again" for title in dict.fromkeys(waiting))
 
 
-def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    absent = "(not set)"
-    return [
-        f"setting {name}: {_text(old[name]) if name in old else absent} -> "
-        f"{_text(new[name]) if name in new else absent}"
-        for name in sorted(set(old) | set(new))
-        if name not in old or name not in new or old[name] != new[name]
-    ]
+def _changed_settings(old: Mapping[str, Any], new: Mapping[str, Any], table: str = "") -> list[str]:
+    """One text for each value that differs, inside tables as well."""
+    found: list[str] = []
+    for name in sorted(set(old) | set(new)):
+        before, after = old.get(name), new.get(name)
+        if name in old and name in new and before == after:
+            continue
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += _changed_settings(before, after, f"{table}{name}.")
+            continue
+        texts = [_text(side[name]) if name in side else "(not set)" for side in (old, new)]
+        found.append(f"setting {table}{name}: {' -> '.join(_around_difference(*texts))}")
+    return found
+
+
+def _around_difference(old: str, new: str) -> tuple[str, str]:
+    """Both texts, long ones cut to where they begin to differ."""
+    same = next((k for k, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0)
+    start = max(0, same - _BEFORE) if max(len(old), len(new)) > _LONGEST else 0
+    return _cut(old, start), _cut(new, start)
+
+
+def _cut(text: str, start: int) -> str:
+    end = start + _LONGEST
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
 def _changed_inputs(
