@@ -140,6 +140,13 @@ def test_another_area_or_unit_is_refused(ratio: float) -> None:
     assert "cell.area_mm2" in str(caught.value.remedy)
 
 
+def test_charge_against_a_protocol_without_current_is_refused() -> None:
+    idle = {**HALF, "current_ma_cm2": 0.0}
+    with pytest.raises(ContradictionError, match="no current flowed") as caught:
+        history_of([StateRecord(None), run(AREAL * AREA)], [None, idle])
+    assert "after.current_ma_cm2" in str(caught.value.remedy)
+
+
 def test_opposite_directions_are_refused() -> None:
     with pytest.raises(ContradictionError, match="its cycler files strip, `after` plate") as caught:
         history_of([StateRecord(None), run(-AREAL * AREA)], [None, HALF], area=None)

@@ -238,6 +238,15 @@ def _compare(
             remedy="Correct the sign of after.current_ma_cm2 (positive: plating on the working "
             "electrode) or cell.plates_under_positive_current.",
         )
+    if planned.total == 0.0:
+        if measured.total > 0.0:
+            raise ContradictionError(
+                f"its cycler files pass {measured.total / 3.6:.4g} mAh, `after` says that no "
+                "current flowed",
+                where=where,
+                remedy="Correct after.current_ma_cm2, or leave `after` out.",
+            )
+        return
     if area_m2 is None:
         return
     ratio = measured.total / (planned.total * area_m2)
