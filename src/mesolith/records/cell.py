@@ -14,7 +14,7 @@ R = TypeVar("R", bound=Record)
 Handle = Callable[[], Record]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class State:
     """One electrochemical state; ``state[GrainMap]`` loads the record of that type."""
 
@@ -22,6 +22,10 @@ class State:
     index: int
     protocol: Mapping[str, Any] = field(default_factory=dict)
     handles: Mapping[type[Record], Handle] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        held = ", ".join(kind.__name__ for kind in self.handles)
+        return f"<State {self.index} {self.name!r}: {held or 'nothing'}>"
 
     def __getitem__(self, record: type[R]) -> R:
         try:
@@ -37,7 +41,7 @@ class State:
         return record in self.handles
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cell:
     """A cell as its files and its cell.toml tell it.
 
@@ -52,6 +56,10 @@ class Cell:
     handles: Mapping[type[Record], Handle] = field(default_factory=dict)
     pairs: Mapping[int, Mapping[type[Record], Handle]] = field(default_factory=dict)
     remarks: tuple[tuple[str, str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        lines = "".join(f"\n  {state!r}" for state in self.states)
+        return f"<Cell {self.name!r}>{lines}"
 
     def __getitem__(self, record: type[R]) -> R:
         if record not in self.handles:

@@ -58,7 +58,7 @@ class GrainMap(Record):
         "lattice a b c (angstrom), alpha beta gamma (rad)",
         shape=("grain", 6),
         error="covariance",
-        components=("a", "b", "c", "alpha", "beta", "gamma"),
+        components=("a_angstrom", "b_angstrom", "c_angstrom", "alpha_rad", "beta_rad", "gamma_rad"),
     )
     radius: FloatArray = quantity(
         "radius of the sphere of equal volume", unit="um", shape=("grain",)
