@@ -30,42 +30,65 @@ class Chance:
     label: FloatArray
 
 
+class LocalDensity:
+    """How far the nearest like grains lie from each grain, in position and in orientation."""
+
+    def __init__(self, grains: Grains, rng: np.random.Generator) -> None:
+        from scipy.spatial import cKDTree
+
+        count = len(grains)
+        self.neighbours = max(min(_DENSITY_NEIGHBOURS, count - 1), 1)
+        self.radius = np.zeros(count)
+        if count > 1:
+            tree = cKDTree(grains.position)
+            reach = np.asarray(tree.query(grains.position, k=[self.neighbours + 1])[0])
+            self.radius = reach[:, 0]
+        self.per_angle = np.zeros(count)  # share of the orientations within ``angle``
+        self.angle = np.zeros(count)
+        self.operators = np.zeros(count)
+        self.of_kind = np.bincount(grains.kind)[grains.kind] / max(count, 1)
+        for kind, operators in enumerate(grains.operators):
+            rows = grains.of_kind(kind)
+            self.operators[rows] = len(operators)
+            if rows.size >= 4 * _ORIENTATION_NEIGHBOURS:
+                self.per_angle[rows], self.angle[rows] = _orientation_shares(
+                    grains.orientation[rows], operators, rng
+                )
+
+    def logarithm(self, *, sigma_position: float, sigma_orientation: float) -> FloatArray:
+        """Logarithm of the density of grains like each, per um3 and rad3.
+
+        No finer than two sigmas (um, rad); orientations are uniform where too few are known.
+        """
+        radius = np.maximum(self.radius, 2.0 * sigma_position)
+        place = np.log(self.of_kind * self.neighbours / (4.0 / 3.0 * np.pi * radius**3))
+        uniform = self.operators / (8.0 * np.pi**2)
+        angle = np.maximum(self.angle, 2.0 * sigma_orientation)
+        share = self.operators * (angle - np.sin(angle)) / np.pi
+        excess = np.where(self.per_angle > 0.0, self.per_angle / share, 1.0)
+        density: FloatArray = place + np.log(uniform * excess)
+        return density
+
+
 def chance_of_maps(
     before: Grains,
     after: Grains,
+    density: LocalDensity,
     *,
     sigma_position: float,
     sigma_orientation: float,
-    rng: np.random.Generator,
 ) -> Chance:
     """Local densities of the later map in position, orientation, size and phase.
 
     The sigmas (um, rad) are those of a pair's difference: finer than these no density is seen.
     """
-    from scipy.spatial import cKDTree
-
-    count = len(after)
-    neighbours = min(_DENSITY_NEIGHBOURS, count - 1)
-    radius = np.full(count, 2.0 * sigma_position)
-    if neighbours > 0:
-        reach = np.asarray(cKDTree(after.position).query(after.position, k=neighbours + 1)[0])
-        radius = np.maximum(radius, reach[:, -1])
-    place = np.log(max(neighbours, 1) / (4.0 / 3.0 * np.pi * radius**3))
-    for kind, operators in enumerate(after.operators):
-        rows = after.of_kind(kind)
-        if rows.size:
-            place[rows] += np.log(rows.size / count)
-            place[rows] += _log_orientation_density(
-                after.orientation[rows], operators, 2.0 * sigma_orientation, rng
-            )
-    label = np.log(np.bincount(after.label)[after.label] / count)
+    label = np.log(np.bincount(after.label)[after.label] / len(after))
     # among its own kind only: other kinds are no candidates
-    of_kind = np.bincount(after.kind)[after.kind] / count
     return Chance(
-        place,
+        density.logarithm(sigma_position=sigma_position, sigma_orientation=sigma_orientation),
         _log_size_density(after.log_radius),
         _log_size_density(before.log_radius),
-        label - np.log(of_kind),
+        label - np.log(density.of_kind),
     )
 
 
@@ -79,36 +102,31 @@ def _log_size_density(log_radius: FloatArray) -> FloatArray:
     return density
 
 
-def _log_orientation_density(
-    orientation: FloatArray, operators: FloatArray, finest: float, rng: np.random.Generator
-) -> FloatArray:
-    """Logarithm of the local density of orientations, per rad3, from the nearest ones.
+def _orientation_shares(
+    orientation: FloatArray, operators: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Share of all orientations that lie within an angle of each, and that angle (rad).
 
-    ``finest`` (rad) is the smallest angle over which it is taken.
+    The angle reaches the eighth nearest of at most 3,000 others, and 15 degrees at most.
     """
     from scipy.spatial import cKDTree
 
-    uniform = len(operators) / (8.0 * np.pi**2)
-    count = len(orientation)
-    nearest = _ORIENTATION_NEIGHBOURS
-    if count < 4 * nearest:
-        return np.full(count, np.log(uniform))
     sample = orientation
-    if count > _ORIENTATION_SAMPLE:
-        sample = orientation[np.sort(rng.choice(count, _ORIENTATION_SAMPLE, replace=False))]
+    if len(orientation) > _ORIENTATION_SAMPLE:
+        chosen = rng.choice(len(orientation), _ORIENTATION_SAMPLE, replace=False)
+        sample = orientation[np.sort(chosen)]
     _, image = equivalents_near_zone(sample, operators, _ORIENTATION_REACH)
     reach = 2.0 * np.sin(0.25 * _ORIENTATION_REACH)
     near, _ = cKDTree(image, balanced_tree=False).query(
-        nearest_equivalents(orientation, operators), k=nearest + 1, distance_upper_bound=reach
+        nearest_equivalents(orientation, operators),
+        k=_ORIENTATION_NEIGHBOURS + 1,
+        distance_upper_bound=reach,
     )
     chord = np.asarray(near)
     inside = np.isfinite(chord)
     found = np.maximum(inside.sum(axis=1) - 1, 1)
     radius = np.where(inside.all(axis=1), chord[:, -1], reach)
-    angle = np.maximum(4.0 * np.arcsin(0.5 * radius), finest)
-    share = len(operators) * (angle - np.sin(angle)) / np.pi
-    log_density: FloatArray = np.log(uniform * found / (len(sample) * share))
-    return log_density
+    return found / len(sample), 4.0 * np.arcsin(0.5 * radius)
 
 
 def log_normal(value: FloatArray, sigma: float) -> FloatArray:

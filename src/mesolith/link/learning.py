@@ -33,6 +33,7 @@ from mesolith.numerics.rotations import (
     rotation_angle,
 )
 
+_ROUNDS = 12
 _PRIOR_GRAINS = 10.0  # grains that the given sigmas count for
 _FRAGMENT_PRIOR = 100.0
 _WIDE_LIMITS = (np.radians(0.5), np.radians(3.0))
@@ -48,14 +49,15 @@ def learn(
     model: PairModel,
     prior: PairModel,
     *,
-    rounds: int,
+    asked: float = 1.0,
 ) -> PairModel:
     """Expectation maximisation: the model that the candidates themselves suggest.
 
     ``start`` is the motion the candidates were found with. The covariances of ``prior`` count as
-    ten grains, so that few grains cannot shrink them to nothing.
+    ten grains, so that few grains cannot shrink them to nothing. ``before`` may be a random part
+    of its map; ``asked`` is the share that it makes up.
     """
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         residuals = residuals_of(candidates, before, after, start, model)
         evidence = gains_of(candidates, residuals, before, after, chance, model)
         hopeful = np.flatnonzero(evidence.gain > HOPELESS)
@@ -77,6 +79,7 @@ def learn(
             evidence.share[sure],
             before,
             after,
+            asked,
         )
         if _settled(last, model):
             break
@@ -125,6 +128,7 @@ def _updated(
     share: FloatArray,
     before: Grains,
     after: Grains,
+    asked: float,
 ) -> PairModel:
     """Model that fits the pairs best, each counted by its probability."""
     expected = probability[:, None, None] * share
@@ -162,7 +166,7 @@ def _updated(
         weight=weight / weight.sum(),
         wide=float(np.clip(wide, least, max(_WIDE_LIMITS[1] ** 2, least))),
         lost=(len(before) - count + 1.0) / (len(before) + 2.0),
-        new=(len(after) - count + 1.0) / (len(after) + 2.0),
+        new=(max(asked * len(after) - count, 0.0) + 1.0) / (asked * len(after) + 2.0),
         size=_fitted_size(model, residuals.size, probability),
         relabelled=relabelled / relabelled.sum(axis=1, keepdims=True),
     )

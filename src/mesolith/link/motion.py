@@ -23,7 +23,7 @@ from mesolith.numerics.rotations import (
 )
 
 _NEIGHBOURS_BEFORE = 4
-_NEIGHBOURS_AFTER = 10
+_NEIGHBOURS_AFTER = 7
 _ASKED_PAIRS = 300  # neighbour pairs of the earlier map that look for their like
 _ASKED_GRAINS = 150  # grains of the earlier map that vote one by one
 _SCORED_GRAINS = 1500
@@ -93,13 +93,13 @@ def find_motion(
     """
     if len(before) == 0 or len(after) == 0:
         return None
-    distance = max(4.0 * np.sqrt(2.0) * sigma_position, spacing(after.position))
+    gap = spacing(after.position)
+    distance = max(4.0 * np.sqrt(2.0) * sigma_position, gap)
     angle = float(np.clip(4.0 * np.sqrt(2.0) * sigma_orientation, 0.01, 0.05))
     asked = before.rows(_some_rows(rng, len(before), _SCORED_GRAINS))
     finder = CandidateFinder(after, distance=distance, angle=angle)
-    closest = 0.5 * spacing(after.position)
     like = after.rows(_some_rows(rng, len(after), _SCORED_GRAINS))
-    while distance > closest and _chance_matches(like, finder, rng) > _TELLING * len(like):
+    while distance > 0.5 * gap and _chance_matches(like, finder, rng) > _TELLING * len(like):
         # like grains everywhere (a texture): only a closer look tells motions apart
         distance, angle = 0.7 * distance, 0.7 * angle
         finder = CandidateFinder(after, distance=distance, angle=angle)

@@ -11,7 +11,7 @@ from mesolith.crystal.orientation import misorientation_angle
 from mesolith.errors import InvalidValueError
 from mesolith.io.record_file import read_record, write_record
 from mesolith.link.candidates import CandidateFinder, Candidates, Grains, grains_of_maps
-from mesolith.link.chance import chance_of_maps
+from mesolith.link.chance import LocalDensity, chance_of_maps
 from mesolith.link.evidence import (
     HOPELESS,
     PairModel,
@@ -39,7 +39,7 @@ AMBIGUOUS = (0.05, 0.95)
 _LARGEST_ANGLE = np.radians(8.0)
 _NEAR_ANGLE = np.radians(4.0)  # grains turn by up to a few degrees between states
 _MOST_CANDIDATES = 300_000
-_ROUNDS = 12
+_FIRST_GRAINS = 5_000  # are enough for a first look at how pairs scatter
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +128,22 @@ def track_grains(
 
 def _matched(old: Grains, new: Grains, first: PairModel, rng: np.random.Generator) -> _Match:
     """Learn what true pairs look like, near the core first and then in the wings."""
+    density = LocalDensity(new, rng)
     model = first
     spread, turn = _widest(model)
     distance = max(6.0 * spread, 4.0 * spacing(new.position))
     angle = min(max(6.0 * turn, np.radians(1.0)), _LARGEST_ANGLE)
-    for _ in range(2):
+    whole = np.arange(len(old))
+    part = np.sort(rng.choice(whole, _FIRST_GRAINS, False)) if len(old) > _FIRST_GRAINS else whole
+    for rows in (part, whole):
         start = model.motion
-        chance = chance_of_maps(old, new, sigma_position=spread, sigma_orientation=turn, rng=rng)
-        candidates = _candidates(old, new, start, distance, angle)
+        asked = old.rows(rows)
+        chance = chance_of_maps(asked, new, density, sigma_position=spread, sigma_orientation=turn)
+        candidates = _candidates(asked, new, start, distance, angle)
         # shares of wide components mean something else within other bounds: learn them anew
         model = replace(model, weight=first.weight, wide=first.wide)
-        model = learn(candidates, old, new, start, chance, model, first, rounds=_ROUNDS)
+        share = rows.size / max(len(old), 1)
+        model = learn(candidates, asked, new, start, chance, model, first, asked=share)
         spread, turn = _widest(model)
         distance = 8.0 * spread
         angle = min(max(10.0 * turn, _NEAR_ANGLE), _LARGEST_ANGLE)
