@@ -1,6 +1,6 @@
 """Internal units and the one table that converts at the boundary.
 
-Inside the package: um, rad, s, K, MPa, A (ampere), V, A/m2, C (coulomb), ohm, Hz, keV,
+Inside the package: um, rad, s, K, MPa, A (ampere), V, A/m2, C (coulomb), ohm, ohm m2, Hz, keV,
 angstrom for crystal lattices, strain without dimension. Readers and writers convert;
 nothing else does.
 """
@@ -62,6 +62,9 @@ _TABLE: dict[str, tuple[str, float, float]] = {
     "mohm": ("ohm", 1e-3, 0.0),
     "kohm": ("ohm", 1e3, 0.0),
     "Mohm": ("ohm", 1e6, 0.0),
+    "ohm m2": ("ohm m2", 1.0, 0.0),
+    "ohm cm2": ("ohm m2", 1e-4, 0.0),
+    "V/s": ("V/s", 1.0, 0.0),
     "Hz": ("Hz", 1.0, 0.0),
     "mHz": ("Hz", 1e-3, 0.0),
     "kHz": ("Hz", 1e3, 0.0),

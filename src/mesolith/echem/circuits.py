@@ -128,7 +128,7 @@ def node_impedance(
     if node.kind == "series":
         total = np.sum([z for z, _ in inner], axis=0)
         return total, np.concatenate([d for _, d in inner])
-    total = 1.0 / np.sum([1.0 / z for z, _ in inner], axis=0)
+    total = np.asarray(1.0 / np.sum([1.0 / z for z, _ in inner], axis=0), dtype=np.complex128)
     return total, np.concatenate([d * (total / z) ** 2 for z, d in inner])
 
 
@@ -211,17 +211,19 @@ def _unreadable(text: str, at: int) -> InvalidValueError:
 
 def _element(kind: str, omega: FloatArray, own: FloatArray) -> tuple[ComplexArray, ComplexArray]:
     level = float(own[0])
+    slope: ComplexArray
+    z: ComplexArray
     if kind == "R":
         z = np.full(len(omega), level, dtype=np.complex128)
         return z, np.ones((1, len(omega)), dtype=np.complex128)
     if kind == "L":
-        slope = 1j * omega
+        slope = np.asarray(1j * omega, dtype=np.complex128)
         return level * slope, slope[None]
     if kind == "W":
-        slope = (1.0 - 1.0j) / np.sqrt(omega)
+        slope = np.asarray((1.0 - 1.0j) / np.sqrt(omega), dtype=np.complex128)
         return level * slope, slope[None]
     if kind == "C":
-        z = 1.0 / (1j * omega * level)
+        z = np.asarray(1.0 / (1j * omega * level), dtype=np.complex128)
         return z, (-z / level)[None]
     if kind == "CPE":
         logarithm = np.log(omega) + 0.5j * np.pi

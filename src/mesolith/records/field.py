@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     import xarray
 
 _KEY = "mesolith"
-_SUFFIX = {"1": "", "MPa": "mpa", "A/m2": "a_m2", "C/m2": "c_m2", "V": "volt", "A": "ampere"}
+_SUFFIX = {
+    "1": "",
+    "MPa": "mpa",
+    "A/m2": "a_m2",
+    "C/m2": "c_m2",
+    "V": "volt",
+    "A": "ampere",
+    "V/s": "volt_s",
+    "ohm m2": "ohm_m2",
+}
 
 
 @dataclass(frozen=True, slots=True)
