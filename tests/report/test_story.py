@@ -12,6 +12,7 @@ from mesolith.records.cell import Cell, State
 from mesolith.records.cycling import Cycling
 from mesolith.records.grains import GrainMap
 from mesolith.records.history import History
+from mesolith.records.reference import Reference
 from mesolith.report.charge import charge_in_words, charges_of
 from mesolith.report.failure import first_collapse, impedance_change
 from mesolith.report.state_stress import mean_change, state_stresses
@@ -138,6 +139,68 @@ def test_what_states_share_cancels_in_a_change(cell: Cell) -> None:
     first, second, *_ = state_stresses(cell)
     _, error = mean_change(cell, first, second)
     assert error < 0.5 * first.mean_se
+
+
+@pytest.mark.parametrize(
+    ("change", "pressure", "unseen", "words"),
+    [
+        (0.5, 0.0, 0.0, "which the errors alone can make."),
+        (-9.0, 27.0, 0.0, "no more than the stack pressure explains."),
+        (-9.0, 0.0, 50.0, "no more than which grains were found explains."),
+        (-9.0, 0.0, 0.0, "allows +0.0 MPa, so that what is left is no load but a drift"),
+    ],
+)
+def test_a_change_of_the_mean_is_judged_by_equilibrium(
+    cell: Cell, change: float, pressure: float, unseen: float, words: str
+) -> None:
+    first = cell.states[0]
+    grains = first[GrainMap]
+    assert grains.stress_hydrostatic is not None
+    later = dataclasses.replace(grains, stress_hydrostatic=grains.stress_hydrostatic + change)
+    second = dataclasses.replace(cell.states[1], handles={GrainMap: lambda: later})
+    judged = _reference((first.name, second.name), pressure, unseen)
+    pair = dataclasses.replace(
+        cell, states=(first, second), handles={**cell.handles, Reference: lambda: judged}
+    )
+    assert words in " ".join(story(pair))
+
+
+def _reference(states: tuple[str, str], pressure: float, unseen: float) -> Reference:
+    """One reference for two states, the second under that much more pressure."""
+    zero, target = np.zeros(2), np.zeros((2, 3, 3))
+    target[1, 2, 2] = -pressure
+    lattice = np.array([[12.95] * 3 + [np.pi / 2] * 3])
+    return Reference(
+        state=states,
+        phase=("LLZTO",),
+        start=lattice,
+        lattice=np.stack([lattice, lattice]),
+        dilatation=zero,
+        dilatation_se=zero,
+        radial_se=zero,
+        stiffness_bulk=np.full(2, 3e5),
+        pressure=np.array([0.0, pressure]),
+        pressure_source="given",
+        target=target,
+        shift=np.zeros((2, 3, 3)),
+        imbalance=zero,
+        imbalance_se=zero,
+        drift_sigma=0.0,
+        mean_noise_variance=np.full(2, 0.5),
+        mean_volume_variance=zero,
+        mean_sampling_variance=np.full(2, unseen),
+        target_variance=zero,
+        radius_scatter=0.1,
+        radius_source="assumed",
+        lost_share=zero,
+        indexed_share=np.ones(2),
+        noise_position=float("nan"),
+        noise_orientation=float("nan"),
+        noise_strain=float("nan"),
+        mode="cell",
+        equilibrium="hydrostatic",
+        lateral="free",
+    )
 
 
 def test_story_tells_what_was_planted(cell: Cell) -> None:
