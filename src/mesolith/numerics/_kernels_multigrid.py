@@ -25,37 +25,51 @@ from numba import njit
 def relax_mask(
     u: Any, b: Any, code: Any, gx: Any, gy: Any, gz: Any, colour: int, first: int, lo: int, hi: int
 ) -> None:
-    """Gauss-Seidel on the rows of one colour (i + j), in each row first one parity of l."""
+    """Gauss-Seidel on the rows of one colour (i + j), in each row first one parity of l.
+
+    The second parity is found from a trial row, so that no loop reads what it writes.
+    """
     ny, nz = u.shape[1] - 2, u.shape[2] - 2
     one, zero = np.float32(1.0), np.float32(0.0)
     t = np.empty(nz + 2, np.float32)
     w = np.empty(nz + 2, np.float32)
+    trial = np.empty(nz + 2, np.float32)
+    new = np.empty(nz + 2, np.float32)
+    is_first = np.zeros(nz + 2, np.float32)
+    is_first[first::2] = one
     for i in range(lo, hi):
         for j in range(1 + ((i + colour) & 1), ny + 1, 2):
             row, c, f = u[i, j], code[i, j], b[i, j]
             xm, xp, ym, yp = u[i - 1, j], u[i + 1, j], u[i, j - 1], u[i, j + 1]
             for k in range(1, nz + 1):
-                a = c[k]
+                a = np.int32(c[k])
                 d = (
-                    gx * np.float32(a & 7)
-                    + gy * np.float32((a >> 3) & 3)
-                    + gz * np.float32((a >> 5) & 3)
+                    gx * np.float32(a & np.int32(7))
+                    + gy * np.float32((a >> np.int32(3)) & np.int32(3))
+                    + gz * np.float32(a >> np.int32(5))
                 )
                 w[k] = one / d if d > zero else zero
             for k in range(1, nz + 1):
                 t[k] = f[k] + gx * (xm[k] + xp[k]) + gy * (ym[k] + yp[k])
-            for k in range(first, nz + 1, 2):
-                row[k] = w[k] * (t[k] + gz * (row[k - 1] + row[k + 1]))
-            for k in range(3 - first, nz + 1, 2):
-                row[k] = w[k] * (t[k] + gz * (row[k - 1] + row[k + 1]))
+            for k in range(1, nz + 1):
+                trial[k] = w[k] * (t[k] + gz * (row[k - 1] + row[k + 1]))
+            trial[0], trial[nz + 1] = row[0], row[nz + 1]
+            for k in range(1, nz + 1):
+                second = w[k] * (t[k] + gz * (trial[k - 1] + trial[k + 1]))
+                new[k] = second + is_first[k] * (trial[k] - second)
+            for k in range(1, nz + 1):
+                row[k] = new[k]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator, unused-ignore]
 def apply_mask(u: Any, code: Any, gx: Any, gy: Any, gz: Any, out: Any, lo: int, hi: int) -> float:
     """Operator on u into out; returns the sum of u * out in 64 bit."""
     ny, nz = u.shape[1] - 2, u.shape[2] - 2
     total = 0.0
     t = np.empty(nz + 2, u.dtype)
+    diagonal = np.empty(128, u.dtype)
+    for a in range(128):
+        diagonal[a] = gx * (a & 7) + gy * ((a >> 3) & 3) + gz * (a >> 5)
     for i in range(lo, hi):
         for j in range(1, ny + 1):
             row, c, q = u[i, j], code[i, j], out[i, j]
@@ -63,11 +77,11 @@ def apply_mask(u: Any, code: Any, gx: Any, gy: Any, gz: Any, out: Any, lo: int, 
             for k in range(1, nz + 1):
                 t[k] = gx * (xm[k] + xp[k]) + gy * (ym[k] + yp[k]) + gz * (row[k - 1] + row[k + 1])
             for k in range(1, nz + 1):
-                a = c[k]
-                d = gx * (a & 7) + gy * ((a >> 3) & 3) + gz * ((a >> 5) & 3)
-                q[k] = d * row[k] - t[k] if a != 0 else 0.0
+                t[k] = diagonal[c[k]] * row[k] - t[k] if c[k] != 0 else 0.0
             for k in range(1, nz + 1):
-                total += np.float64(row[k]) * np.float64(q[k])
+                q[k] = t[k]
+            for k in range(1, nz + 1):
+                total += np.float64(row[k]) * np.float64(t[k])
     return total
 
 
@@ -78,6 +92,7 @@ def restrict_mask(
     """Sum of the residual b - A u over the children of each coarse cell; coarse planes lo to hi."""
     nx, ny, nz = u.shape[0] - 2, u.shape[1] - 2, u.shape[2] - 2
     sx, sy, sz = shift
+    zero = np.float32(0.0)
     t = np.empty(nz + 2, np.float32)
     for m in range(lo, hi):
         coarse[m] = 0.0
@@ -93,13 +108,13 @@ def restrict_mask(
                         + gz * (row[k - 1] + row[k + 1])
                     )
                 for k in range(1, nz + 1):
-                    a = c[k]
+                    a = np.int32(c[k])
                     d = (
-                        gx * np.float32(a & 7)
-                        + gy * np.float32((a >> 3) & 3)
-                        + gz * np.float32((a >> 5) & 3)
+                        gx * np.float32(a & np.int32(7))
+                        + gy * np.float32((a >> np.int32(3)) & np.int32(3))
+                        + gz * np.float32(a >> np.int32(5))
                     )
-                    t[k] = t[k] - d * row[k] if a != 0 else np.float32(0.0)
+                    t[k] = t[k] - d * row[k] if d > zero else zero
                 target = coarse[m, ((j - 1) >> sy) + 1]
                 for k in range(nz):
                     target[(k >> sz) + 1] += t[k + 1]
@@ -132,7 +147,7 @@ def relax_faces(
                 row[k] = w[k] * (t[k] + gz[k] * row[k - 1] + gz[k + 1] * row[k + 1])
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator, unused-ignore]
 def apply_faces(u: Any, cx: Any, cy: Any, cz: Any, out: Any, lo: int, hi: int) -> float:
     """As `apply_mask`, with a conductance for each face; differences first, against rounding."""
     ny, nz = u.shape[1] - 2, u.shape[2] - 2

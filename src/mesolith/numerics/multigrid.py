@@ -291,7 +291,8 @@ def _solve(
         if left <= goal:
             believed = _dot(crew, r, r)
             check = check if exact else _residual(fine, crew, u, r)
-            drifted = _dot(crew, r, r) > 1.2 * believed
+            # rounding of the recurrence is rough, and rough residuals hold little energy
+            drifted = _dot(crew, r, r) > 4.0 * believed
             if max(left, check.slice_gain) <= tolerance * check.conductance and not drifted:
                 break
             if not exact:
