@@ -23,6 +23,7 @@ from mesolith.errors import (
     ContradictionError,
     EmptyFileError,
     FileFormatError,
+    InvalidValueError,
     MissingColumnError,
     TruncatedFileError,
 )
@@ -37,6 +38,7 @@ _FIRST_MODULE = 52
 _NEW_HEAD = 0xFFFFFFFF
 _ROWS_AT = {0: 100, 2: 405, 3: 406, 10: 1007, 11: 1007}  # start of the rows by data version
 _START_AT = (585, 465, 469, 473)  # places of the start in the log, by the version of EC-Lab
+_ABSURD = 1e15
 _DAY_ZERO = datetime(1899, 12, 30)
 _AGAIN = "Copy the file again, or export it from EC-Lab as text (.mpt)."
 
@@ -87,6 +89,13 @@ def read_mpr(
         raise MissingColumnError(
             f"no column of time among: {', '.join(names)}", where=str(path), remedy=_AGAIN
         )
+    absurd = [role for role, column in values.items() if np.any(np.abs(column) > _ABSURD)]
+    if absurd:
+        raise InvalidValueError(
+            f"column {names[roles[absurd[0]].position]!r} holds a number beyond {_ABSURD:g}",
+            where=str(path),
+            remedy=_AGAIN,
+        )
     findings = []
     if found.unknown:
         text = f"columns of unknown meaning are left out: {', '.join(map(str, found.unknown))}"
@@ -131,7 +140,7 @@ def read_mpr_columns(path: Path, *, allow_partial: bool = False) -> MprFile:
             remedy="The technique did not run; remove the file from cell.toml.",
         )
     width = (data.length - at) // rows
-    if at + rows * width != data.length:
+    if width == 0 or at + rows * width != data.length:
         raise ContradictionError(
             f"{rows} rows do not fill the {data.length - at} bytes of the data module",
             where=str(path),
@@ -212,7 +221,20 @@ def _head(data: _Module, path: Path) -> tuple[int, tuple[int, ...], int]:
         raise _cut(f"the head of the data module has {len(data.data)} of {at} bytes", str(path))
     rows, count = struct.unpack_from("<IB", data.data, 0)
     kind, first = ("B", 5) if data.version == 0 else ("H", 5 if data.version < 10 else 6)
-    return rows, struct.unpack_from(f"<{count}{kind}", data.data, first), at
+    if first + count * struct.calcsize(kind) > at:
+        raise FileFormatError(
+            f"the data module lists {count} columns, more than its head can hold",
+            where=str(path),
+            remedy=_AGAIN,
+        )
+    numbers = struct.unpack_from(f"<{count}{kind}", data.data, first)
+    if count == 0 or len(set(numbers)) < count:
+        raise FileFormatError(
+            "the data module lists no columns, or one of them twice",
+            where=str(path),
+            remedy=_AGAIN,
+        )
+    return rows, numbers, at
 
 
 def _layout(

@@ -60,10 +60,15 @@ def read_mpt(
 def read_loops(path: Path) -> IntArray:
     """Rows at which loops begin, from EC-Lab's ..._LOOP.txt, shape (n,).
 
-    Where the last loop was complete, the number of rows stands at the end. Raises `FileFormatError`.
+    Where the last loop was complete, the number of rows stands at the end. Raises
+    `FileFormatError`.
     """
     lines = [line.strip() for line in text_lines(path) if line.strip()]
-    if not lines or lines[0].upper() != _LOOPS or not all(row.isdigit() for row in lines[1:]):
+    if (
+        not lines
+        or lines[0].upper() != _LOOPS
+        or not all(row.isdecimal() and len(row) < 19 for row in lines[1:])
+    ):
         raise FileFormatError(
             f"the file is no list of rows below {_LOOPS}",
             where=str(path),

@@ -157,7 +157,8 @@ def _table(lines: list[str], at: int, path: Path) -> tuple[GamryTable, int]:
     last = at + 3
     while last < len(lines) and lines[last].startswith("\t") and lines[last].strip():
         last += 1
-    count = int(heading[2]) if len(heading) > 2 and heading[2].isdigit() else None
+    stated = heading[2] if len(heading) > 2 else ""
+    count = int(stated) if stated.isdecimal() and len(stated) < 10 else None
     body = tuple((k + 1, lines[k]) for k in range(at + 3, last))
     table = GamryTable(heading[0].upper(), tuple(names), tuple(units), body, at + 2, count)
     return table, last

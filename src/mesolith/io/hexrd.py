@@ -46,6 +46,7 @@ from mesolith.records.grains import GrainMap, Phases
 
 WIDTH = 21
 _MM = 1000.0
+_ABSURD = 1e12
 _LARGEST_STRETCH = 0.2
 _AGREEMENT = 1e-4  # of ln V and inv V in one row; a factor sqrt(2) on a strain of 5e-4 is more
 _HEADER = (
@@ -153,7 +154,7 @@ def write_hexrd(path: Path, grains: HexrdGrains) -> None:
         chi = f"{grains.chi_square[k]:e}"
         if float(chi) != grains.chi_square[k]:
             chi = repr(float(grains.chi_square[k]))
-        row = f"{int(grains.grain_id[k]):<14d}{share:<14s}{chi:<14s}"
+        row = f"{int(grains.grain_id[k]):<14d}{f'{share} ':<14s}{f'{chi} ':<14s}"
         lines.append(row + "".join(f"{f'{value:.16e}':<25s}" for value in numbers))
     path.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
 
@@ -252,10 +253,11 @@ def _table(body: list[tuple[int, list[str]]], path: Path) -> FloatArray:
                     where=f"{path}, line {number}",
                     remedy="Restore the value, or remove the row.",
                 ) from None
-    bad = np.asarray(~np.isfinite(table).all(axis=1))
+    bad = np.asarray(~(np.abs(table) < _ABSURD).all(axis=1))
     if bad.any():
         raise InvalidValueError(
-            f"{int(bad.sum())} of {len(bad)} grains hold NaN or infinity",
+            f"{int(bad.sum())} of {len(bad)} grains hold NaN, infinity or a number beyond "
+            f"{_ABSURD:g}",
             where=f"{path}, line {body[int(np.argmax(bad))][0]}",
             remedy="Remove these grains or fit them again.",
         )

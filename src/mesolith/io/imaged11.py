@@ -8,7 +8,7 @@ somebody decides. Neither lattice, space group nor size of the grains is stated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from mesolith.io.numbers import text_lines
 from mesolith.numerics.rotations import matrix_from_quaternion
 from mesolith.records.grains import GrainMap, Phases
 
+_ABSURD = 1e12
 _PARTIAL = "Use --allow-partial to go on without them; the gap is recorded."
 
 
@@ -131,7 +132,7 @@ def read_grains_h5(path: Path) -> list[UbiGrain]:
                 for name, group in parent.items():
                     if isinstance(group, h5py.Group) and "ubi" in group:
                         found[group.name] = _grain(group, name, len(found), path)
-    except OSError as problem:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
         raise FileFormatError(
             f"the file is no readable HDF5: {problem}",
             where=str(path),
@@ -143,7 +144,10 @@ def read_grains_h5(path: Path) -> list[UbiGrain]:
             where=str(path),
             remedy="Save the grains with ImageD11's write_grain_file_h5.",
         )
-    return sorted(found.values(), key=lambda grain: grain.number)
+    grains = sorted(found.values(), key=lambda grain: grain.number)
+    if len({grain.number for grain in grains}) < len(grains):  # groups that share a number
+        grains = [replace(grain, number=k) for k, grain in enumerate(grains)]
+    return grains
 
 
 def write_grains_h5(path: Path, grains: Sequence[UbiGrain], *, group: str = "grains") -> None:
@@ -262,7 +266,7 @@ def _grain(group: object, name: str, count: int, path: Path) -> UbiGrain:
     translation = (
         np.array(group["translation"], dtype=np.float64) if "translation" in group else None
     )
-    if ubi.shape != (3, 3) or not np.isfinite(ubi).all():
+    if ubi.shape != (3, 3) or not (np.abs(ubi) < _ABSURD).all():
         raise InvalidValueError(
             f"ubi has the shape {ubi.shape} or holds NaN; three rows of three numbers are expected",
             where=place,
@@ -281,7 +285,7 @@ def _grain(group: object, name: str, count: int, path: Path) -> UbiGrain:
         for key in sorted(group)
         if isinstance(group[key], h5py.Dataset) and h5py.check_string_dtype(group[key].dtype)
     )
-    number = int(name) if name.isdigit() else count
+    number = int(name) if name.isdecimal() and len(name) < 10 else count
     return UbiGrain(ubi, translation, words, place, number)
 
 
@@ -302,9 +306,11 @@ def _three(text: str, where: str, what: str) -> list[float]:
             where=where,
             remedy="Save the grains again, or correct the line.",
         )
-    if not np.isfinite(numbers).all():
+    if not (np.abs(numbers) < _ABSURD).all():
         raise InvalidValueError(
-            f"the {what} holds NaN or infinity", where=where, remedy="Remove this grain."
+            f"the {what} holds NaN, infinity or a number beyond {_ABSURD:g}",
+            where=where,
+            remedy="Remove this grain.",
         )
     return numbers
 

@@ -21,6 +21,7 @@ from mesolith.errors import (
     FileFormatError,
     InvalidValueError,
     MissingColumnError,
+    OrientationError,
 )
 from mesolith.io.finding import Finding
 from mesolith.io.grain_file import GrainErrors, GrainFile, one_phase
@@ -39,6 +40,7 @@ _FABLE, _KENESEI = (
 )
 _ROUNDING = 1e-3
 _SYMMETRY = 2e-3  # of the largest strain component: six decimals are far finer
+_ABSURD = 1e12
 _DEGREE = math.pi / 180.0
 
 
@@ -105,6 +107,13 @@ def read_midas_h5(
     check_lattice_units(lattice, phases.lattice[phase], place)
     lattice[:, 3:] *= _DEGREE
     matrices = stack(_ORIENTATION).reshape(-1, 3, 3)
+    if np.any(np.linalg.det(matrices) < 0.0):
+        raise OrientationError(
+            "orientation matrices are left-handed",
+            where=f"{place}, row {int(np.argmin(np.linalg.det(matrices)))}",
+            remedy="An axis is mirrored: check the detector's and the sample's axes in the "
+            "reduction.",
+        )
     orientation = quaternion_from_matrix(matrices, tolerance=_ROUNDING)
     if check_strain:
         strains = np.stack([stack(_FABLE), stack(_KENESEI)], axis=1).reshape(-1, 2, 3, 3)
@@ -178,7 +187,7 @@ def _contents(path: Path) -> tuple[FloatArray, tuple[str, ...], Phases | None]:
                     check_lattice_units(lattice[None], None, f"{path}, /parameters")
                     lattice[3:] *= _DEGREE
                     phases = one_phase(group, lattice)
-    except OSError as problem:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
         raise FileFormatError(
             f"the file is no readable HDF5: {problem}",
             where=str(path),
@@ -202,10 +211,12 @@ def _contents(path: Path) -> tuple[FloatArray, tuple[str, ...], Phases | None]:
 def _without_nan(
     table: FloatArray, place: str, path: Path, allow_partial: bool, findings: list[Finding]
 ) -> FloatArray:
-    bad = np.asarray(~np.isfinite(table).all(axis=1))
+    bad = np.asarray(~(np.abs(table) < _ABSURD).all(axis=1))
     if not bad.any():
         return table
-    problem = f"{int(bad.sum())} of {len(bad)} grains hold NaN or infinity"
+    problem = (
+        f"{int(bad.sum())} of {len(bad)} grains hold NaN, infinity or a number beyond {_ABSURD:g}"
+    )
     if not allow_partial or bad.all():
         raise InvalidValueError(
             problem,
@@ -269,6 +280,9 @@ def _contradictions(table: FloatArray, order: tuple[str, ...]) -> list[str]:
     share = columns.get("Confidence")
     if share is not None and (share.min() < 0.0 or share.max() > 1.0 + 1e-6):
         found.append("the confidence is not between 0 and 1")
+    ids = columns.get("GrainID")
+    if ids is not None and np.any(ids != np.round(ids)):
+        found.append("a grain's id is no integer")
     number = columns.get("PhaseNr")
     if number is not None and np.any((number < 1) | (number != np.round(number))):
         found.append("the phase is no number from 1")

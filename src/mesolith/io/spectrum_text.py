@@ -138,7 +138,7 @@ def _text(path: Path) -> list[str]:
 
 def _count(lines: list[str], at: int, path: Path) -> int:
     text = lines[at].strip() if at < len(lines) else ""
-    if not text.isdigit():
+    if not text.isdecimal() or len(text) > 9:
         raise FileFormatError(
             f"{text!r} where a count is expected", where=f"{path}, line {at + 1}", remedy=_AGAIN
         )
