@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mesolith.pipeline.clean import clean
 from mesolith.pipeline.disk import remove_tree
 from mesolith.pipeline.dryrun import Preview, preview
 from mesolith.pipeline.engine import execute
@@ -104,6 +105,15 @@ def test_a_run_that_failed_still_knows_the_setting_before(bench: Bench) -> None:
     assert reasons(
         preview(Graph([part("x", settings={"a": 3})]), bench.store, source=bench.source)
     ) == {"x": ("setting a: 1 -> 3",)}
+
+
+def test_a_run_of_some_parts_forgets_nothing_of_the_others(bench: Bench) -> None:
+    graph, parts = diamond(bench)
+    bench.run(graph)
+    bench.run(graph.upstream([parts["c"].key]), whole=graph)
+    (plan,) = read_plans(bench.store)
+    assert plan.keys() == {part.key for part in graph}
+    assert clean(bench.store, {}, dry_run=True).results == 0
 
 
 def test_costs_are_added_up(bench: Bench) -> None:

@@ -68,6 +68,7 @@ def execute(
     executor: Executor,
     *,
     source: Path | None = None,
+    whole: Graph | None = None,
     slots: int | None = None,
     memory_bytes: int | None = None,
     versions: Mapping[str, str] | None = None,
@@ -81,6 +82,9 @@ def execute(
     ----------
     source
         The cell.toml behind the graph; remembered for the dry run.
+    whole
+        All parts of that cell.toml where the graph holds some of them: what is known of the
+        others stays.
     slots
         Parts at a time; None: what the executor says, or one a core.
     memory_bytes
@@ -132,7 +136,7 @@ def execute(
             ) from None
         finally:
             if source is not None:
-                update_plan(store, source, graph, run.results)
+                update_plan(store, source, graph if whole is None else whole, run.results)
     return run.outcome()
 
 

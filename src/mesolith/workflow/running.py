@@ -103,6 +103,7 @@ def run_cell(
             plan.store,
             executor,
             source=experiment.path,
+            whole=plan.graph,
             memory_bytes=memory,
             versions=software_versions(),
             progress=progress,
