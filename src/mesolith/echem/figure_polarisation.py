@@ -57,8 +57,9 @@ def draw(cell: Cell) -> Drawing | None:
         how=(
             "The time between the cycler's files is cut to a narrow gap, so the axis counts the "
             "time the cycler ran. Half cycles are cut by the cycler's step number; rest, "
-            "switch-over points, and points below 90 % of the set current are excluded before "
-            "mean and spread are taken. The standard error allows for correlated points."
+            "switch-over points, and points below a share of the set current (90 % unless "
+            "echem.current_share says otherwise) are excluded before mean "
+            "and spread are taken. The standard error allows for correlated points."
         ),
         cite=(
             "Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. S3b-c",
