@@ -26,6 +26,7 @@ _RESTLESS_CERTAIN = 3.0
 _FEWEST = 12
 _ENDS = 0.05  # share of the rows at either end in which no step is looked for
 _RISING = 1.02
+_ROUND_OFF = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,9 @@ def sharpest_fall(time: FloatArray, resistance: FloatArray) -> Step | None:
     left = rest - heights[best] * steps[:, best]
     variance = float(left @ left) / (n - 4)
     level = float(np.median(resistance[: rows[best]]))
-    if gains[best] == 0.0 or level <= 0.0:
+    if level <= 0.0 or -heights[best] <= _ROUND_OFF * level:
         return None
-    if variance <= 1e-24 * level**2:
+    if variance <= (_ROUND_OFF * level) ** 2:
         certainty = np.inf
     else:
         r = float(np.clip((n * (left[1:] @ left[:-1]) / (left @ left) + 4.0) / (n - 6), 0.0, 0.98))
