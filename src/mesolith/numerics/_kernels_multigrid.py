@@ -149,8 +149,12 @@ def relax_faces(
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})  # type: ignore[untyped-decorator, unused-ignore]
 def apply_faces(u: Any, cx: Any, cy: Any, cz: Any, out: Any, lo: int, hi: int) -> float:
-    """As `apply_mask`, with a conductance for each face; differences first, against rounding."""
-    ny, nz = u.shape[1] - 2, u.shape[2] - 2
+    """As `apply_mask`, with a conductance for each face; differences first, against rounding.
+
+    The sum is that of conductance * difference^2 over the faces: the same for a padding of zeros,
+    and the energy where the padding below holds a source.
+    """
+    nx, ny, nz = u.shape[0] - 2, u.shape[1] - 2, u.shape[2] - 2
     total = 0.0
     t = np.empty(nz + 2, u.dtype)
     for i in range(lo, hi):
@@ -165,7 +169,11 @@ def apply_faces(u: Any, cx: Any, cy: Any, cz: Any, out: Any, lo: int, hi: int) -
             for k in range(1, nz + 1):
                 q[k] = t[k] + gz[k] * (row[k] - row[k - 1]) + gz[k + 1] * (row[k] - row[k + 1])
             for k in range(1, nz + 1):
-                total += np.float64(row[k]) * np.float64(q[k])
+                dx, dy, dz = row[k] - xm[k], row[k] - ym[k], row[k] - row[k - 1]
+                total += np.float64(gxm[k] * dx * dx + gym[k] * dy * dy + gz[k] * dz * dz)
+            if i == nx:
+                for k in range(1, nz + 1):
+                    total += np.float64(gxp[k] * row[k] * row[k])
     return total
 
 

@@ -28,10 +28,10 @@ class Operator(Protocol):
     wrap: tuple[int, ...]
     active: Array
     bytes: int
-    source: float  # value of the padding below that acts as a potential of 1
 
     def relax(self, crew: Crew, u: Array, b: Array, colour: int, first: int) -> None: ...
     def apply(self, crew: Crew, u: Array, out: Array) -> float: ...
+    def residual(self, crew: Crew, u: Array, out: Array) -> float: ...
     def restrict(self, crew: Crew, u: Array, b: Array, shift: Shift, coarse: Array) -> None: ...
     def faces(self, axis: int, plane: int) -> Array: ...
     def conducts(self, plane: int) -> Array: ...
@@ -48,7 +48,6 @@ class MaskOperator:
         self.wrap = wrap
         self.active = code
         self.bytes = code.nbytes
-        self.source = 2.0  # the coupling of an end counts twice in the byte, once in the sum
         self._single = tuple(np.float32(s) for s in strength)
 
     @classmethod
@@ -80,9 +79,20 @@ class MaskOperator:
         wrap_ghosts(u, self.wrap)
 
     def apply(self, crew: Crew, u: Array, out: Array) -> float:
-        """Operator on u; returns its energy."""
+        """Operator on u; returns the energy of u, its padding at the ends being zero."""
         strength = self._single if u.dtype == np.float32 else self.strength
         return sum(crew.planes(kernels.apply_mask, u, u, self.active, *strength, out))
+
+    def residual(self, crew: Crew, u: Array, out: Array) -> float:
+        """Residual for a potential of 1 below and 0 above; returns the energy."""
+        # the end enters as padding, so that only a difference is rounded to 32 bit; its
+        # coupling counts twice in the byte and once in the sum over the neighbours
+        u[0] = 2.0
+        product = self.apply(crew, u, out)
+        u[0] = 0.0
+        np.negative(out, out=out)
+        conducts = self.conducts(1)
+        return product + 2.0 * float(np.sum(1.0 - u[1, 1:-1, 1:-1][conducts]))
 
     def restrict(self, crew: Crew, u: Array, b: Array, shift: Shift, coarse: Array) -> None:
         """Residual of u, summed over coarse cells."""
@@ -124,7 +134,6 @@ class FaceOperator:
         self.strength = strength
         self.wrap = wrap
         self.bytes = sum(array.nbytes for array in faces)
-        self.source = 1.0
         self._faces = faces
         # a cell without couplings may carry any value, so all cells take part
         self.active = np.broadcast_to(np.uint8(1), faces[0].shape)
@@ -185,8 +194,16 @@ class FaceOperator:
         wrap_ghosts(u, self.wrap)
 
     def apply(self, crew: Crew, u: Array, out: Array) -> float:
-        """Operator on u; returns its energy."""
+        """Operator on u; returns the energy of u, its padding at the ends being zero."""
         return sum(crew.planes(kernels.apply_faces, u, u, *self._faces, out))
+
+    def residual(self, crew: Crew, u: Array, out: Array) -> float:
+        """Residual for a potential of 1 below and 0 above; returns the energy."""
+        u[0] = 1.0
+        energy = self.apply(crew, u, out)
+        u[0] = 0.0
+        np.negative(out, out=out)
+        return energy
 
     def restrict(self, crew: Crew, u: Array, b: Array, shift: Shift, coarse: Array) -> None:
         """Residual of u, summed over coarse cells."""
