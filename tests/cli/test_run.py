@@ -136,6 +136,24 @@ def test_a_gap_is_allowed_only_when_asked_for(mesolith, demo: Path) -> None:
     assert "hedm.read [pristine]" in events(demo, "part finished")
 
 
+def test_other_commands_follow_a_run_with_gaps(mesolith, demo: Path) -> None:
+    grains = demo / "raw/plating1/Grains.csv"
+    lines = grains.read_bytes().splitlines(keepends=True)
+    grains.write_bytes(b"".join(lines[:-10]))
+    assert mesolith("run", demo, "--workers", "1", "--allow-partial")[0] == 0
+    page = (demo / "result/report.html").read_text()
+    first_page = page.partition('id="grains"')[0]
+    assert "Gaps: data left out" in first_page
+    assert "cut short" in first_page
+    assert "missing" not in mesolith("status", demo)[1]
+    code, said, _ = mesolith("verify", demo)
+    assert code == 0
+    assert "not computed" not in said
+    assert mesolith("report", demo)[0] == 0
+    mesolith("clean", demo)
+    assert "missing" not in mesolith("status", demo)[1]
+
+
 def test_output_and_store_may_lie_elsewhere(mesolith, demo: Path, tmp_path: Path) -> None:
     shutil.rmtree(demo / "result")
     store, result = tmp_path / "store", tmp_path / "out" / "result"

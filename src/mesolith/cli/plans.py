@@ -1,4 +1,4 @@
-"""The plans of the cells that a command is about."""
+"""The plans of the cells that a command is about, as they were run last."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def plans_of(paths: Sequence[Path], store: Path | None) -> Iterator[Plan]:
     from mesolith.experiment import load_experiment
     from mesolith.experiment.finding import find_places_of_cells
     from mesolith.techniques import all_techniques
-    from mesolith.workflow.plan import make_plan
+    from mesolith.workflow.plan import plan_of_last_run
 
     for place in find_places_of_cells(paths):
         experiment = load_experiment(place.file, all_techniques())
-        yield make_plan(experiment, store=store or place.store)
+        yield plan_of_last_run(experiment, store=store or place.store)

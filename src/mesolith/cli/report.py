@@ -50,7 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
                 where=shown(plan.experiment.path),
                 remedy="`mesolith run` computes them and writes the report.",
             )
-        finished = run_cell(plan.experiment, store=plan.store.root, result=arguments.output)
+        finished = run_cell(
+            plan.experiment,
+            store=plan.store.root,
+            result=arguments.output,
+            allow_partial=plan.allow_partial,
+        )
         for failure in finished.outcome.failures:
             print(f"{type(failure.error).__name__}: {failure.error}", file=sys.stderr)
             code = code or failure.error.exit_code

@@ -13,7 +13,7 @@ from mesolith.pipeline.place import refuse_inside
 from mesolith.pipeline.store import Store
 from mesolith.pipeline.technique import Technique
 from mesolith.techniques import all_techniques
-from mesolith.workflow.planning import Planner
+from mesolith.workflow.planning import PARTIAL, Planner
 from mesolith.workflow.result import RESULT_STEPS, add_result_parts
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Plan:
     graph: Graph
     wanted: Graph
     renewed: tuple[PartSpec, ...]
+    allow_partial: bool = False
 
     @property
     def whole(self) -> bool:
@@ -95,7 +96,16 @@ def make_plan(
     anew = [part.key for part in planner.graph if part.step in from_]
     renewed = [part for part in planner.graph if part.key in anew]
     renewed += planner.graph.all_dependents(anew)
-    return Plan(experiment, opened, planner.graph, wanted, tuple(renewed))
+    return Plan(experiment, opened, planner.graph, wanted, tuple(renewed), allow_partial)
+
+
+def plan_of_last_run(experiment: Experiment, *, store: Path | None = None) -> Plan:
+    """The whole plan, with damaged files allowed where the last run allowed them."""
+    from mesolith.pipeline.plans import read_plan
+
+    known = read_plan(Store.open(store_place(experiment, store)), experiment.path).parts
+    partial = any(part.get("settings", {}).get(PARTIAL) for part in known.values())
+    return make_plan(experiment, store=store, allow_partial=partial)
 
 
 def store_place(experiment: Experiment, store: Path | None) -> Path:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mesolith.pipeline.store import Store
 
 RAW = "raw"
+PARTIAL = "run.allow_partial"
 WHOLE_CELL = -1
 Inputs = dict[str, tuple[RawInput | PartInput, ...]]
 
@@ -87,7 +88,7 @@ class Planner:
             inputs[name] = self._sources(name, states, technique, whole=step.per == "cell")
         settings = {key: self._value(step, key, states) for key in step.settings}
         if self.allow_partial and RAW in inputs:
-            settings["run.allow_partial"] = True
+            settings[PARTIAL] = True
         for key in step.settings:
             self._add_material(key, settings, inputs)
         label = self._label(step, states)
