@@ -241,3 +241,19 @@ def turn(z: Any, beta: Any, p: Any) -> None:
     """p = z + beta p; flat arrays."""
     for k in range(p.size):
         p[k] = z[k] + beta * p[k]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def island_sums(label: Any, r: Any, total: Any) -> None:
+    """Sum of r over each island, in 64 bit; flat arrays, label 0 belongs to none."""
+    for k in range(r.size):
+        if label[k] != 0:
+            total[label[k]] += r[k]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def island_shift(label: Any, z: Any, shift: Any) -> None:
+    """Add to z the shift of its island; flat arrays."""
+    for k in range(z.size):
+        if label[k] != 0:
+            z[k] += shift[label[k]]

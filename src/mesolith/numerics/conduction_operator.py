@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray
 from mesolith.numerics import _kernels_multigrid as kernels
 from mesolith.numerics.blocks import Crew
+from mesolith.numerics.islands import Islands, islands_of
 
 Array = NDArray[Any]
 Shift = tuple[int, int, int]
@@ -28,6 +29,7 @@ class Operator(Protocol):
     wrap: tuple[int, ...]
     active: Array
     bytes: int
+    islands: list[Islands]
 
     def relax(self, crew: Crew, u: Array, b: Array, colour: int, first: int) -> None: ...
     def apply(self, crew: Crew, u: Array, out: Array) -> float: ...
@@ -48,6 +50,7 @@ class MaskOperator:
         self.wrap = wrap
         self.active = code
         self.bytes = code.nbytes
+        self.islands: list[Islands] = []
         self._single = tuple(np.float32(s) for s in strength)
 
     @classmethod
@@ -129,11 +132,14 @@ class FaceOperator:
         faces: tuple[Array, Array, Array],
         strength: tuple[float, float, float],
         wrap: tuple[int, ...],
+        islands: list[Islands] | None = None,
     ) -> None:
         self.shape = _inner(faces[0])
         self.strength = strength
         self.wrap = wrap
+        self.islands = islands or []
         self.bytes = sum(array.nbytes for array in faces)
+        self.bytes += sum(island.bytes for island in self.islands)
         self._faces = faces
         # a cell without couplings may carry any value, so all cells take part
         self.active = np.broadcast_to(np.uint8(1), faces[0].shape)
@@ -161,7 +167,8 @@ class FaceOperator:
             cz[i, 1:-1, 1:] = strength[2] * _series(here[1:-1, :-1], here[1:-1, 1:])
             below = inner
         cx[nx + 1, 1:-1, 1:-1] = 2.0 * below if below is not None else 0.0
-        return cls((cx, cy, cz), strength, wrap)
+        islands = islands_of(conductivity, (cx, cy, cz), wrap)
+        return cls((cx, cy, cz), strength, wrap, islands)
 
     @classmethod
     def coarsened(cls, fine: Operator, shift: Shift) -> FaceOperator:
