@@ -30,7 +30,7 @@ from mesolith.io.timestamps import moment_from_text
 
 _AGAIN = "Export the sweep again."
 _DFR_NUMBERS = 9
-_SPLIT = re.compile(r"[,;\s]+")
+_BLANKS = re.compile(r"[;\s]+")
 
 
 def read_dfr(path: Path) -> Spectrum:
@@ -164,7 +164,9 @@ def _rows(
     table = np.full((count, len(order)), np.nan)
     needed = 1 + max(place for place in order if place is not None)
     for row, line in enumerate(body):
-        cells = _SPLIT.split(line.strip())
+        cells = _BLANKS.split(line.strip())
+        if len(cells) < needed:  # no blanks: commas part the numbers
+            cells = line.strip().split(",")
         if len(cells) < needed:
             raise _short(row, count, path)
         for column, place in enumerate(order):
