@@ -283,6 +283,26 @@ def test_a_phase_without_material_borrows_the_stiffness_and_says_so(tmp_path: Pa
     assert any("no material of its own" in remark.text for remark in read_remarks(work.folder))
 
 
+@pytest.mark.parametrize(
+    ("own", "bulk", "cited"),
+    [
+        (None, "99.2", "10.1021/acs.chemmater.5b03854"),
+        ([180.0, 60.0, 70.0], "100.0", "stiffness_gpa"),
+    ],
+)
+def test_the_sources_of_the_stiffness_are_told(
+    tmp_path: Path, own: list[float] | None, bulk: str, cited: str
+) -> None:
+    electrolyte = {"material": "LLZTO-I-43d", "stiffness_gpa": own}
+    work = _work(tmp_path, [polycrystal(19).grain_map()], electrolyte=electrolyte)
+    balance.compute(work)
+    (told,) = [r.text for r in read_remarks(work.folder) if r.where == "electrolyte"]
+    assert told.startswith(f"LLZTO-I-43d (Li6.5La3Zr1.5Ta0.5O12), bulk modulus {bulk} GPa.")
+    assert [word for word in ("chemmater.5b03854", "stiffness_gpa") if word in told] == [
+        cited.removeprefix("10.1021/acs.")
+    ]
+
+
 def test_tracking_of_another_number_of_states_is_left_alone() -> None:
     empty: tuple[Tracking, ...] = ()
     reference = _reference([polycrystal(19).grain_map()], trackings=empty)

@@ -17,10 +17,13 @@ from mesolith.records.grains import Phases
 def materials_of_phases(
     phases: Phases, electrolyte: Mapping[str, Any] | None, remarks: list[Remark]
 ) -> tuple[Material, ...]:
-    """Material of each phase of a file, by space group; remarks say what had to be assumed.
+    """Material of each phase of a file, by space group.
+
+    Remarks say where each material's constants come from and what had to be assumed.
 
     The electrolyte's own material serves the phases of its space group, ``second_phase`` those of
-    its own. A phase of another group takes the electrolyte's stiffness, and a remark says so.
+    its own. A phase of another group takes the electrolyte's stiffness, and its lattice where
+    that is the reference.
 
     Raises ``InputError`` where no material or no stiffness is known, ``ContradictionError`` where
     the lattice in the file is of another crystal.
@@ -45,7 +48,8 @@ def materials_of_phases(
                     "assumed",
                     "electrolyte",
                     f"phase {name!r} (space group {group}) has no material of its own; it takes "
-                    f"the stiffness of {main.name} (space group {main.space_group}).",
+                    f"the stiffness of {main.name} (space group {main.space_group}), and its "
+                    'lattice where hedm.reference is "given".',
                 )
             )
         if material.stiffness is None:
@@ -56,7 +60,17 @@ def materials_of_phases(
             )
         _check_lattice(name, lattice, material)
         found.append(material)
+    remarks += [_sources(material) for material in {m.name: m for m in found}.values()]
     return tuple(found)
+
+
+def _sources(material: Material) -> Remark:
+    """Where the constants come from that turn strain into stress."""
+    assert material.stiffness is not None
+    bulk = float(material.stiffness[:3, :3].sum()) / 9e3
+    cited = "; ".join(material.references)
+    text = f"{material.name} ({material.formula}), bulk modulus {bulk:.1f} GPa"
+    return Remark("note", "electrolyte", f"{text}. {cited}" if cited else f"{text}.")
 
 
 def stiffness_of_grains(materials: Sequence[Material], phase: IntArray) -> FloatArray:

@@ -18,6 +18,8 @@ from mesolith.units import to_internal
 
 _LIBRARY = Path(__file__).parent / "library"
 
+_OWN_STIFFNESS = "Stiffness: electrolyte.stiffness_gpa"
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -85,7 +87,7 @@ def load_material(
         space_group=space_group,
         lattice=lattice,
         stiffness=None if constants is None else _stiffness(constants, space_group),
-        references=tuple(str(text) for text in _list(entry.get("references"))),
+        references=_references(entry, own_stiffness=stiffness_gpa is not None),
         cif=path,
     )
 
@@ -101,6 +103,14 @@ def _library_entry(name: str) -> tuple[dict[str, object], Path]:
         )
     entry = tomllib.loads(path.read_text(encoding="utf-8"))
     return entry, _LIBRARY / str(entry["cif"])
+
+
+def _references(entry: dict[str, object], *, own_stiffness: bool) -> tuple[str, ...]:
+    """What to cite; the library's source of a stiffness only where that stiffness is taken."""
+    found = tuple(str(text) for text in _list(entry.get("references")))
+    if own_stiffness:
+        found = (*(text for text in found if not text.startswith("Stiffness")), _OWN_STIFFNESS)
+    return found
 
 
 def _list(value: object) -> list[object]:
