@@ -17,6 +17,7 @@ from mesolith.records.cycling import Cycling
 from mesolith.records.drawing import Drawing
 from mesolith.records.grains import GrainMap
 from mesolith.records.style import MM_PER_INCH, WIDTH_MM
+from mesolith.records.tracking import Tracking
 from mesolith.report import FIGURES
 from mesolith.report.picture import Picture, load_picture, picture_from_drawing
 
@@ -131,6 +132,21 @@ def test_polarisation_keeps_every_spike() -> None:
     assert y.max() == 7.0
     assert y.min() == -3.0
     assert np.all(np.diff(x) > 0.0)
+
+
+def test_an_improbable_pair_is_no_sure_one(cell: Cell) -> None:
+    (figure,) = (f for f in FIGURES if f.name == "tracking")
+    tracking = cell.pair(0, Tracking)
+    assert tracking is not None
+    probability = np.full(len(tracking.before), 0.99)
+    probability[:3], probability[3:5] = 0.01, 0.5
+    doubtful = dataclasses.replace(tracking, probability=probability, rule="nearest")
+    pairs = {**cell.pairs, 0: {Tracking: lambda: doubtful}}
+    table = drawn(figure, dataclasses.replace(cell, pairs=pairs)).table
+    assert table["tracked_sure"][0] == len(probability) - 5
+    assert table["tracked_ambiguous"][0] == 2
+    assert table["tracked_improbable"][0] == 3
+    assert table["expected_right"][0] == pytest.approx(probability.sum())
 
 
 def test_truth_table_tells_the_error_that_was_planted(cell: Cell) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.grains import GrainMap
-from mesolith.records.style import BLUE, INK, ORANGE, SKY, axes_mm, house_style, new_figure
+from mesolith.records.style import BLUE, INK, ORANGE, RED, SKY, axes_mm, house_style, new_figure
 from mesolith.records.tracking import Tracking
 
 AMBIGUOUS = (0.05, 0.95)
@@ -27,16 +27,20 @@ def draw(cell: Cell) -> Drawing | None:
         figure = new_figure(height + 20.0, 150.0)
         axes = axes_mm(figure, 42, 11, 104, height)
         place = np.arange(len(found))[::-1]
-        kept = rows["tracked_sure"] + rows["tracked_ambiguous"]
-        parts = (
+        likely = rows["tracked_sure"] + rows["tracked_ambiguous"]
+        kept = likely + rows["tracked_improbable"]
+        parts = [
             ("tracked", np.zeros_like(kept), rows["tracked_sure"], BLUE),
             ("ambiguous pair", rows["tracked_sure"], rows["tracked_ambiguous"], SKY),
+            ("improbable pair", likely, rows["tracked_improbable"], RED),
             ("new", kept, rows["new"], "#c9c9c9"),
             ("lost", -rows["lost"], rows["lost"], ORANGE),
-        )
+        ]
+        if not np.any(rows["tracked_improbable"]):
+            del parts[2]
         for label, left, width, colour in parts:
             axes.barh(place, width, left=left, height=0.56, color=colour, label=label, linewidth=0)
-        error = rows["expected_wrong_se"]
+        error = rows["expected_right_se"]
         axes.errorbar(
             rows["expected_right"],
             place,
@@ -67,15 +71,14 @@ def draw(cell: Cell) -> Drawing | None:
         axes.margins(x=0.02)
         axes.set_ylim(-0.5, len(found) - 0.1)
         handles, names = axes.get_legend_handles_labels()
-        order = [names.index(word) for word, *_ in (parts[3], *parts[:3])] + [len(names) - 1]
-        if "pairs expected to be right" in names:
-            order[-1] = names.index("pairs expected to be right")
+        order = [names.index(word) for word, *_ in (parts[-1], *parts[:-1])]
+        order.append(names.index("pairs expected to be right"))
         axes.legend(
             [handles[k] for k in order],
             [names[k] for k in order],
             loc="lower left",
             bbox_to_anchor=(-0.36, 1.0),
-            ncols=5,
+            ncols=len(order),
             columnspacing=1.2,
             borderaxespad=0.0,
         )
@@ -84,9 +87,10 @@ def draw(cell: Cell) -> Drawing | None:
         figure=figure,
         caption=(
             "Grains followed from each state to the next: pairs, pairs between 5 and 95 % "
-            "probable (ambiguous), grains without a later partner (lost) and without an earlier "
-            "one (new). The tick with its bar is the number of pairs expected to be right, with "
-            "one standard error, from the pairs' own probabilities."
+            "probable (ambiguous), less probable ones that the rule makes all the same "
+            "(improbable), grains without a later partner (lost) and without an earlier one "
+            "(new). The tick with its bar is the number of pairs expected to be right, with one "
+            "standard error, from the pairs' own probabilities."
         ),
         how=(
             f"Rule: {', '.join(rules)}. The common rotation and shift of the sample between two "
@@ -106,17 +110,17 @@ def _transitions(cell: Cell) -> list[tuple[str, dict[str, float | str]]]:
         if tracking is None:
             continue
         p = tracking.probability
-        ambiguous = int(np.sum((p > AMBIGUOUS[0]) & (p < AMBIGUOUS[1])))
         found.append(
             (
                 f"{before.name} → {after.name}",
                 {
-                    "tracked_sure": len(p) - ambiguous,
-                    "tracked_ambiguous": ambiguous,
+                    "tracked_sure": int(np.sum(p >= AMBIGUOUS[1])),
+                    "tracked_ambiguous": int(np.sum((p > AMBIGUOUS[0]) & (p < AMBIGUOUS[1]))),
+                    "tracked_improbable": int(np.sum(p <= AMBIGUOUS[0])),
                     "lost": len(tracking.lost),
                     "new": len(tracking.new),
                     "expected_right": float(np.sum(p)),
-                    "expected_wrong_se": float(np.sqrt(np.sum(p * (1.0 - p)))),
+                    "expected_right_se": float(np.sqrt(np.sum(p * (1.0 - p)))),
                     "motion_um": float(np.linalg.norm(tracking.translation)),
                     "rule": tracking.rule,
                 },
