@@ -57,6 +57,7 @@ def test_verify_names_a_damaged_result(mesolith, demo: Path) -> None:
     code, said, _ = mesolith("verify", demo)
     assert code == 4
     assert "\n  damaged: " in said
+    assert "`mesolith run` computes the damaged result again" in said
 
 
 def test_verify_names_a_raw_file_that_changed(mesolith, demo: Path) -> None:
@@ -70,7 +71,37 @@ def test_verify_names_a_raw_file_that_changed(mesolith, demo: Path) -> None:
     os.utime(grains, ns=(before.st_atime_ns, before.st_mtime_ns))
     code, said, _ = mesolith("verify", demo)
     assert code == 3
-    assert "  changed: plating 1: Grains.csv: " in said
+    assert said.count("Grains.csv: ") == 1
+    assert "  changed: plating 1: raw/plating1/Grains.csv: " in said
+
+
+def test_verify_names_files_of_the_result_folder_that_were_edited(mesolith, demo: Path) -> None:
+    damage(demo / "result/cell.nxs")
+    table = sorted((demo / "result/tables").glob("*.csv"))[0]
+    table.unlink()
+    code, said, _ = mesolith("verify", demo)
+    assert code == 4
+    assert "  changed: result: result/cell.nxs: it is not what was written" in said
+    assert f"  missing: result: result/tables/{table.name}: " in said
+    assert "`mesolith report` writes the result folder again" in said
+    mesolith("report", demo)
+    assert mesolith("verify", demo)[0] == 0
+
+
+def test_verify_takes_a_result_folder_that_was_copied(
+    mesolith, analysed: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(analysed / "result", tmp_path / "copy"))
+    code, said, _ = mesolith("verify", copy)
+    assert code == 0
+    assert "files in the result folder are as they were" in said
+    with (copy / "report.html").open("a") as page:
+        page.write("edited")
+    code, said, _ = mesolith("verify", copy)
+    assert code == 4
+    assert "  changed: copy: report.html: " in said
+    (copy / ".mesolith-result").unlink()
+    assert mesolith("verify", copy)[0] == 4
 
 
 def test_verify_traces_a_result_to_inputs_settings_and_versions(mesolith, analysed: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from mesolith.errors import OutputPlaceError
 from mesolith.pipeline import publish as module
-from mesolith.pipeline.publish import publish, replacing
+from mesolith.pipeline.publish import CONTENTS_FILE, publish, replacing
+from mesolith.pipeline.verify import verify_published
 
 SCRIPT = """
 import sys
@@ -60,6 +61,20 @@ def test_old_files_go_and_those_of_the_user_stay(tmp_path: Path, made: dict[str,
     assert (result / "report.html").read_text() == "table"
     publish(result, made)
     assert "notes/mine.txt" in names(result)
+
+
+def test_the_list_of_an_earlier_version_has_no_checksums(
+    tmp_path: Path, made: dict[str, Path]
+) -> None:
+    result = tmp_path / "result"
+    publish(result, made)
+    assert [report.verdict for report in verify_published(result)] == ["ok", "ok"]
+    (result / CONTENTS_FILE).write_text('["report.html", "tables/grains.csv"]')
+    (result / "report.html").write_text("edited")
+    (result / "tables/grains.csv").unlink()
+    assert [report.verdict for report in verify_published(result)] == ["ok", "missing"]
+    publish(result, {"report.html": made["report.html"]})
+    assert names(result) == [".mesolith-result", "report.html"]
 
 
 def test_an_edit_of_the_result_never_reaches_the_store(

@@ -17,6 +17,7 @@ from pathlib import Path
 from mesolith.errors import OutputPlaceError, StoreError
 from mesolith.pipeline.disk import remove_tree, sync_folder
 from mesolith.pipeline.faults import storage
+from mesolith.pipeline.fingerprint import hash_file
 from mesolith.pipeline.keys import canonical_json
 from mesolith.pipeline.manifest import list_files
 from mesolith.pipeline.ownership import is_orphan, owner_tag
@@ -70,9 +71,9 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 def _complete(place: Path, new: Path) -> None:
     """Note what is ours, take the user's files along, and bring all to the disk."""
-    ours = list_files(new)
+    ours = {name: hash_file(new / name) for name in list_files(new)}
     (new / CONTENTS_FILE).write_text(canonical_json(ours) + "\n", encoding="utf-8")
-    before = _contents(place)
+    before = contents(place) or {}
     for name in list_files(place) if place.is_dir() else []:
         if name not in before and name != CONTENTS_FILE and not (new / name).exists():
             _bring(place / name, new / name)
@@ -133,11 +134,19 @@ def _refuse_foreign(place: Path) -> None:
         )
 
 
-def _contents(place: Path) -> set[str]:
+def contents(place: Path) -> dict[str, str | None] | None:
+    """Names of the files that were published here, each with its SHA-256.
+
+    The sum is None where an earlier version wrote the list without sums; all is None where there
+    is no list that can be read.
+    """
     try:
-        return set(json.loads((place / CONTENTS_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return set()
+        listed = json.loads((place / CONTENTS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if isinstance(listed, dict):
+        return {str(name): str(digest) for name, digest in listed.items()}
+    return dict.fromkeys(map(str, listed)) if isinstance(listed, list) else None
 
 
 def _bring(source: Path, target: Path) -> None:

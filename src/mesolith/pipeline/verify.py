@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mesolith.errors import InputError
+from mesolith.pipeline.fingerprint import hash_file
 from mesolith.pipeline.graph import Graph, PartSpec, RawInput
 from mesolith.pipeline.plans import read_plan
+from mesolith.pipeline.publish import CONTENTS_FILE, contents
 from mesolith.pipeline.store import Store, Stored
 
 Verdict = Literal["ok", "changed", "damaged", "missing", "not computed"]
@@ -19,11 +21,12 @@ Verdict = Literal["ok", "changed", "damaged", "missing", "not computed"]
 class FileReport:
     """One file, or one result that is not there.
 
-    ``kind`` is "raw" or "result"; ``about`` the raw file's state or the part's title; ``detail``
-    says in words what is wrong, empty where nothing is.
+    ``kind`` is "raw", "result" (in the store) or "published" (in the result folder); ``about`` the
+    raw file's state, the part's title or the result folder's name; ``detail`` says in words what
+    is wrong, empty where nothing is.
     """
 
-    kind: Literal["raw", "result"]
+    kind: Literal["raw", "result", "published"]
     about: str
     path: Path
     verdict: Verdict
@@ -70,6 +73,15 @@ def verify(graph: Graph, store: Store, *, source: Path | None = None) -> Verific
     return Verification(tuple(reports))
 
 
+def verify_published(folder: Path) -> tuple[FileReport, ...]:
+    """Hash every file of a result folder again and compare it with the folder's own list."""
+    listed = contents(folder)
+    if listed is None:
+        text = "its list of checksums is missing or cannot be read"
+        return (FileReport("published", folder.name, folder / CONTENTS_FILE, "damaged", text),)
+    return tuple(_published(folder, name, known) for name, known in listed.items())
+
+
 def trace(graph: Graph, store: Store, key: str) -> Trace:
     """Where a result comes from.
 
@@ -111,6 +123,20 @@ def _raw(store: Store, label: str, path: Path, known: str) -> FileReport:
             "raw", label, path, "changed", "its content is not the one that was analysed"
         )
     return FileReport("raw", label, path, "ok")
+
+
+def _published(folder: Path, name: str, known: str | None) -> FileReport:
+    path, about = folder / name, folder.name
+    try:
+        now = hash_file(path)
+    except FileNotFoundError:
+        return FileReport("published", about, path, "missing", "the file is gone")
+    except OSError as error:
+        text = f"it cannot be read: {error.strerror or error}"
+        return FileReport("published", about, path, "damaged", text)
+    if known is not None and now != known:
+        return FileReport("published", about, path, "changed", "it is not what was written")
+    return FileReport("published", about, path, "ok")
 
 
 def _result(store: Store, key: str, title: str) -> list[FileReport]:
