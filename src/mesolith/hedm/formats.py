@@ -103,9 +103,9 @@ def recognise_hexrd(path: Path, head: bytes) -> float:
 
 def describe_hexrd(path: Path) -> Description:
     """Number of grains, and what HEXRD does not state."""
-    from mesolith.io.hexrd import read_hexrd
+    from mesolith.io.hexrd import head_of_hexrd
 
-    rows = len(read_hexrd(path).grain_id)
+    rows = head_of_hexrd(path)
     return Description("hexrd", rows=rows, facts=(f"{rows} grains",), needs=UNSTATED)
 
 
@@ -118,9 +118,9 @@ def recognise_ubi(path: Path, head: bytes) -> float:
 
 def describe_ubi(path: Path) -> Description:
     """Number of grains, and what ImageD11 does not state."""
-    from mesolith.io.imaged11 import read_ubi
+    from mesolith.io.imaged11 import head_of_ubi
 
-    return _described("ubi", [grain.translation is None for grain in read_ubi(path)])
+    return _described("ubi", *head_of_ubi(path))
 
 
 def recognise_ubi_h5(path: Path, head: bytes) -> float:
@@ -130,13 +130,12 @@ def recognise_ubi_h5(path: Path, head: bytes) -> float:
 
 def describe_ubi_h5(path: Path) -> Description:
     """Number of grains, and what ImageD11 does not state."""
-    from mesolith.io.imaged11 import read_grains_h5
+    from mesolith.io.imaged11 import head_of_grains_h5
 
-    return _described("ubi-h5", [grain.translation is None for grain in read_grains_h5(path)])
+    return _described("ubi-h5", *head_of_grains_h5(path))
 
 
-def _described(name: str, unplaced: list[bool]) -> Description:
-    rows, lost = len(unplaced), sum(unplaced)
+def _described(name: str, rows: int, lost: int) -> Description:
     problems: tuple[str, ...] = ()
     if lost:
         problems = (f"{lost} of {rows} grains state no translation, which is unknown and not zero",)

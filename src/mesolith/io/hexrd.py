@@ -136,6 +136,11 @@ def read_hexrd(path: Path) -> HexrdGrains:
     return grains
 
 
+def head_of_hexrd(path: Path) -> int:
+    """Number of grains, without reading their numbers."""
+    return sum(1 for line in text_lines(path) if line.strip() and not line.lstrip().startswith("#"))
+
+
 def write_hexrd(path: Path, grains: HexrdGrains) -> None:
     """Write a grains.out as HEXRD does; reading it gives the same numbers to the last bit."""
     heads = [f"{name:<14s}" for name in _HEADER[1:3]] + [f"{name:<25s}" for name in _HEADER[3:]]

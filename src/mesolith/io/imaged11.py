@@ -7,9 +7,10 @@ somebody decides. Neither lattice, space group nor size of the grains is stated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from mesolith.io.grain_file import GrainErrors, GrainFile, split_basis
 from mesolith.io.numbers import text_lines
 from mesolith.numerics.rotations import matrix_from_quaternion
 from mesolith.records.grains import GrainMap, Phases
+
+if TYPE_CHECKING:
+    import h5py
 
 _ABSURD = 1e12
 _PARTIAL = "Use --allow-partial to go on without them; the gap is recorded."
@@ -103,6 +107,14 @@ def read_ubi(path: Path) -> list[UbiGrain]:
     return grains
 
 
+def head_of_ubi(path: Path) -> tuple[int, int]:
+    """Number of grains, and of those without a translation, without reading their numbers."""
+    lines = [line.strip() for line in text_lines(path)]
+    placed = sum(1 for line in lines if line.startswith("#") and _key(line)[0] == "translation")
+    grains = sum(1 for line in lines if line and not line.startswith("#")) // 3
+    return grains, grains - placed
+
+
 def write_ubi(path: Path, grains: Sequence[UbiGrain]) -> None:
     """Write a .map text; numbers are printed so that reading gives the same bits.
 
@@ -124,30 +136,35 @@ def read_grains_h5(path: Path) -> list[UbiGrain]:
     """
     import h5py
 
-    found: dict[str, UbiGrain] = {}
+    found: list[UbiGrain] = []
     try:
         with h5py.File(path, "r") as file:
-            parents = [group for group in file.values() if isinstance(group, h5py.Group)]
-            for parent in [file, *parents]:
-                for name, group in parent.items():
-                    if isinstance(group, h5py.Group) and "ubi" in group:
-                        found[group.name] = _grain(group, name, len(found), path)
+            for name, group in _groups(file):
+                found.append(_grain(group, name, len(found), path))
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
-        raise FileFormatError(
-            f"the file is no readable HDF5: {problem}",
-            where=str(path),
-            remedy="Copy or save it again.",
-        ) from None
+        raise _no_hdf5(path, problem) from None
     if not found:
         raise EmptyFileError(
             "no group holds a data set ubi",
             where=str(path),
             remedy="Save the grains with ImageD11's write_grain_file_h5.",
         )
-    grains = sorted(found.values(), key=lambda grain: grain.number)
+    grains = sorted(found, key=lambda grain: grain.number)
     if len({grain.number for grain in grains}) < len(grains):  # groups that share a number
         grains = [replace(grain, number=k) for k, grain in enumerate(grains)]
     return grains
+
+
+def head_of_grains_h5(path: Path) -> tuple[int, int]:
+    """Number of grains, and of those without a translation, without reading their numbers."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            placed = ["translation" in group for _, group in _groups(file)]
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as problem:
+        raise _no_hdf5(path, problem) from None
+    return len(placed), placed.count(False)
 
 
 def write_grains_h5(path: Path, grains: Sequence[UbiGrain], *, group: str = "grains") -> None:
@@ -257,15 +274,35 @@ def read_parameters(path: Path) -> dict[str, float | str]:
     return found
 
 
-def _grain(group: object, name: str, count: int, path: Path) -> UbiGrain:
-    import h5py
+def _groups(file: h5py.File) -> Iterator[tuple[str, h5py.Group]]:
+    """Groups with a data set ``ubi``, at the root or one group below, with their names."""
+    parents = [file, *(item for item in file.values() if hasattr(item, "keys"))]
+    for parent in parents:
+        for name, item in parent.items():
+            if hasattr(item, "keys") and "ubi" in item:
+                yield name, item
 
-    assert isinstance(group, h5py.Group)
-    place = f"{path}, {group.name}"
-    ubi = np.array(group["ubi"], dtype=np.float64)
-    translation = (
-        np.array(group["translation"], dtype=np.float64) if "translation" in group else None
+
+def _no_hdf5(path: Path, problem: Exception) -> FileFormatError:
+    return FileFormatError(
+        f"the file is no readable HDF5: {problem}",
+        where=str(path),
+        remedy="Copy or save it again.",
     )
+
+
+def _grain(group: h5py.Group, name: str, count: int, path: Path) -> UbiGrain:
+    place = f"{path}, {group.name}"
+    numbers: dict[str, FloatArray] = {}
+    words: list[tuple[str, str]] = []
+    for key in sorted(group):
+        item = group[key]
+        value = item[()] if hasattr(item, "dtype") else None
+        if isinstance(value, bytes):
+            words.append((key, value.decode().rstrip("\n")))
+        elif key in ("ubi", "translation") and value is not None:
+            numbers[key] = np.asarray(value, dtype=np.float64)
+    ubi, translation = numbers["ubi"], numbers.get("translation")
     if ubi.shape != (3, 3) or not (np.abs(ubi) < _ABSURD).all():
         raise InvalidValueError(
             f"ubi has the shape {ubi.shape} or holds NaN; three rows of three numbers are expected",
@@ -273,20 +310,15 @@ def _grain(group: object, name: str, count: int, path: Path) -> UbiGrain:
             remedy="Remove the grain or save the file again.",
         )
     if translation is not None and (
-        translation.shape != (3,) or not np.isfinite(translation).all()
+        translation.shape != (3,) or not (np.abs(translation) < _ABSURD).all()
     ):
         raise InvalidValueError(
             "translation is not three numbers",
             where=place,
             remedy="Leave it out where it is unknown.",
         )
-    words = tuple(
-        (key, group[key].asstr()[()].rstrip("\n"))
-        for key in sorted(group)
-        if isinstance(group[key], h5py.Dataset) and h5py.check_string_dtype(group[key].dtype)
-    )
     number = int(name) if name.isdecimal() and len(name) < 10 else count
-    return UbiGrain(ubi, translation, words, place, number)
+    return UbiGrain(ubi, translation, tuple(words), place, number)
 
 
 def _key(text: str) -> tuple[str, str]:
