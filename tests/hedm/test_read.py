@@ -47,14 +47,22 @@ def test_map_without_strain_and_with_assumed_errors(tmp_path: Path) -> None:
     sigma = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))[0]
     assert sigma == pytest.approx(np.repeat([20.0, np.radians(0.1), 1e-4], [3, 3, 6]))
     assert [remark.level for remark in remarks] == ["assumed"]
-    assert "20 um, 0.1 deg and 0.0001 are assumed" in remarks[0].text
+    assert "assumed are position 20 um, orientation 0.1 deg, strain 0.0001 (" in remarks[0].text
 
 
 def test_given_errors_are_no_assumption(tmp_path: Path) -> None:
-    found, remarks = read(tmp_path, grains_file(tmp_path), sigma_strain=5e-5)
+    given = {"sigma_position_um": 8.0, "sigma_orientation_deg": 0.05, "sigma_strain": 5e-5}
+    found, remarks = read(tmp_path, grains_file(tmp_path), **given)
     assert found.error_source == "given"
     assert found.covariance[0, 6, 6] == pytest.approx(25e-10)
     assert remarks == []
+
+
+def test_one_given_error_leaves_the_others_assumed(tmp_path: Path) -> None:
+    found, remarks = read(tmp_path, grains_file(tmp_path), sigma_position_um=8.0)
+    assert found.error_source == "assumed"
+    assert found.covariance[0, 0, 0] == pytest.approx(64.0)
+    assert "assumed are orientation 0.1 deg, strain 0.0001 (" in remarks[0].text
 
 
 def test_format_is_recognised(tmp_path: Path) -> None:

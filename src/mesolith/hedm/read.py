@@ -69,7 +69,7 @@ def read_grains(path: Path, settings: Mapping[str, Any]) -> GrainFile:
         position=float(settings["hedm.sigma_position_um"]),
         orientation=math.radians(float(settings["hedm.sigma_orientation_deg"])),
         strain=float(settings["hedm.sigma_strain"]),
-        source="assumed" if _all_default(settings) else "given",
+        source="assumed" if _at_default(settings) else "given",
     )
     partial = bool(settings.get("run.allow_partial", False))
     check = settings["hedm.strain_columns"] == "check"
@@ -193,15 +193,20 @@ def above_completeness(
     return replace(grain_map, **kept), [Finding("note", where, text)]
 
 
-def _all_default(settings: Mapping[str, Any]) -> bool:
+def _at_default(settings: Mapping[str, Any]) -> list[str]:
+    """Names of the standard errors that nobody gave; with one of them a map's are assumed."""
     default = Settings()
-    return all(float(settings[f"hedm.{name}"]) == getattr(default, name) for name in _SIGMAS)
+    return [n for n in _SIGMAS if float(settings[f"hedm.{n}"]) == getattr(default, n)]
 
 
 def _assumed(work: Work) -> Finding:
-    position, angle, strain = (float(work.settings[f"hedm.{name}"]) for name in _SIGMAS)
+    words = [
+        f"{name.split('_')[1]} {float(work.settings[f'hedm.{name}']):g} {unit}".rstrip()
+        for name, unit in zip(_SIGMAS, ("um", "deg", ""), strict=True)
+        if name in _at_default(work.settings)
+    ]
     text = (
-        "the file states no errors of position, orientation and strain: "
-        f"{position:g} um, {angle:g} deg and {strain:g} are assumed (RMSErrorStrain is a residual)"
+        f"the file states no standard errors; assumed are {', '.join(words)} "
+        "(RMSErrorStrain is a residual)"
     )
     return Finding("assumed", work.label, text)
