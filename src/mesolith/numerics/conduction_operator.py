@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray
 from mesolith.numerics import _kernels_multigrid as kernels
 from mesolith.numerics.blocks import Crew
-from mesolith.numerics.islands import Islands, islands_of
+from mesolith.numerics.islands import Islands, islands_of, wrap_ghosts
 
 Array = NDArray[Any]
 Shift = tuple[int, int, int]
@@ -72,7 +72,9 @@ class MaskOperator:
             bits = along_x | (along_y << 3) | (along_z << 5)
             code[i, 1:-1, 1:-1] = bits * plane[1:-1, 1:-1]
         wrap_ghosts(code, wrap)
-        return cls(code, strength, wrap)
+        operator = cls(code, strength, wrap)
+        operator.islands = islands_of(operator, mask)
+        return operator
 
     def relax(self, crew: Crew, u: Array, b: Array, colour: int, first: int) -> None:
         """Gauss-Seidel on one colour of rows."""
@@ -132,14 +134,12 @@ class FaceOperator:
         faces: tuple[Array, Array, Array],
         strength: tuple[float, float, float],
         wrap: tuple[int, ...],
-        islands: list[Islands] | None = None,
     ) -> None:
         self.shape = _inner(faces[0])
         self.strength = strength
         self.wrap = wrap
-        self.islands = islands or []
+        self.islands: list[Islands] = []
         self.bytes = sum(array.nbytes for array in faces)
-        self.bytes += sum(island.bytes for island in self.islands)
         self._faces = faces
         # a cell without couplings may carry any value, so all cells take part
         self.active = np.broadcast_to(np.uint8(1), faces[0].shape)
@@ -167,8 +167,9 @@ class FaceOperator:
             cz[i, 1:-1, 1:] = strength[2] * _series(here[1:-1, :-1], here[1:-1, 1:])
             below = inner
         cx[nx + 1, 1:-1, 1:-1] = 2.0 * below if below is not None else 0.0
-        islands = islands_of(conductivity, (cx, cy, cz), wrap)
-        return cls((cx, cy, cz), strength, wrap, islands)
+        operator = cls((cx, cy, cz), strength, wrap)
+        operator.islands = islands_of(operator, conductivity)
+        return operator
 
     @classmethod
     def coarsened(cls, fine: Operator, shift: Shift) -> FaceOperator:
@@ -231,16 +232,6 @@ class FaceOperator:
             self.faces(2, plane),
         )
         return x + y[1:] + y[:-1] + z[:, 1:] + z[:, :-1] > 0
-
-
-def wrap_ghosts(u: Array, wrap: tuple[int, ...]) -> None:
-    """Copy the far side into the padding of the axes listed."""
-    if 1 in wrap:
-        u[:, 0] = u[:, -2]
-        u[:, -1] = u[:, 1]
-    if 2 in wrap:
-        u[..., 0] = u[..., -2]
-        u[..., -1] = u[..., 1]
 
 
 def _inner(padded: Array) -> tuple[int, int, int]:

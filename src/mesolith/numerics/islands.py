@@ -9,7 +9,7 @@ the conductance that leaves it.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,22 +45,48 @@ class Islands:
         kernels.island_shift(self.label.reshape(-1), z.reshape(-1), shift)
 
 
-def islands_of(
-    conductivity: Array, faces: tuple[Array, Array, Array], wrap: tuple[int, ...]
-) -> list[Islands]:
-    """Islands above each gap in the conductivities; none where all are alike.
+class Grid(Protocol):
+    """What of an operator is needed to find its islands."""
 
-    ``conductivity`` has the shape of the image, ``faces`` are padded conductances.
+    shape: tuple[int, int, int]
+    strength: tuple[float, float, float]
+    wrap: tuple[int, ...]
+
+    def faces(self, axis: int, plane: int) -> Array: ...
+
+
+def islands_of(grid: Grid, conductivity: Array) -> list[Islands]:
+    """Islands above each gap in the conductivities, and along axes of far stronger couplings.
+
+    ``conductivity`` has the shape of the image. None where all couplings are alike.
     """
     from scipy import ndimage
 
+    everywhere = ndimage.generate_binary_structure(3, 1)
+    levels = [(threshold, everywhere) for threshold in thresholds_of(conductivity)]
+    for axes in strong_axes(grid.strength):
+        along = everywhere.copy()
+        for axis in set(range(3)) - set(axes):
+            np.moveaxis(along, axis, 0)[[0, 2]] = False
+        levels.append((0.0, along))
     found = []
-    for threshold in thresholds_of(conductivity):
-        inner, _ = ndimage.label(conductivity >= threshold)
-        label = np.zeros(faces[0].shape, dtype=np.int32)
-        label[1:-1, 1:-1, 1:-1] = inner
-        found.append(Islands(label, _leaving(label, faces, wrap)))
+    for threshold, structure in levels:
+        label = np.zeros([n + 2 for n in grid.shape], dtype=np.int32)
+        chosen = conductivity >= threshold if threshold > 0 else conductivity > 0
+        ndimage.label(chosen, structure, output=label[1:-1, 1:-1, 1:-1])
+        wrap_ghosts(label, grid.wrap)
+        found.append(Islands(label, _leaving(label, grid)))
     return found
+
+
+def strong_axes(strength: tuple[float, float, float]) -> list[tuple[int, ...]]:
+    """Groups of axes that are coupled ten times more strongly than the others."""
+    order = sorted(range(3), key=lambda axis: -strength[axis])
+    return [
+        tuple(sorted(order[:count]))
+        for count in (1, 2)
+        if strength[order[count - 1]] >= STEP * strength[order[count]]
+    ]
 
 
 def thresholds_of(conductivity: Array) -> list[float]:
@@ -69,6 +95,8 @@ def thresholds_of(conductivity: Array) -> list[float]:
     A gap is a factor of ten without any value; where values spread without one, a level starts
     every two decades. At most four levels.
     """
+    if conductivity.dtype == np.bool_:
+        return []
     lowest, highest = np.inf, 0.0
     for plane in conductivity:
         positive = plane[plane > 0]
@@ -93,21 +121,33 @@ def thresholds_of(conductivity: Array) -> list[float]:
     return found[::-1][:MOST_LEVELS]
 
 
-def _leaving(label: Array, faces: tuple[Array, Array, Array], wrap: tuple[int, ...]) -> FloatArray:
+def _leaving(label: Array, grid: Grid) -> FloatArray:
     """Conductance that leaves each island, through faces to other labels or to the ends."""
     total = np.zeros(int(label.max()) + 1)
-    for axis, conductance in enumerate(faces):
-        values = np.moveaxis(conductance, axis, 0)
-        labels = np.moveaxis(label, axis, 0)
-        last = len(labels) - 1
-        for i in range(1, last + 1):
-            below, here = labels[i - 1], labels[i]
-            if axis in wrap and i in (1, last):
-                # the face of the seam is kept on both sides and counted once
-                if i == last:
-                    continue
-                below = labels[last - 1]
-            apart = (below != here) & (values[i] > 0)
-            for side in (below[apart], here[apart]):
-                np.add.at(total, side, values[i][apart])
+    inner = slice(1, -1)
+
+    def count(below: Array, here: Array, values: Array) -> None:
+        apart = (below != here) & (values > 0)
+        for side in (below[apart], here[apart]):
+            np.add.at(total, side, values[apart])
+
+    # the face of a seam stands on both sides
+    upper = [-1 if axis in grid.wrap else None for axis in range(3)]
+    for i in range(1, grid.shape[0] + 2):
+        count(label[i - 1, inner, inner], label[i, inner, inner], grid.faces(0, i))
+        if i <= grid.shape[0]:
+            y, z = label[i, :, inner], label[i, inner]
+            count(y[:-1][: upper[1]], y[1:][: upper[1]], grid.faces(1, i)[: upper[1]])
+            z_faces = grid.faces(2, i)[:, : upper[2]]
+            count(z[:, :-1][:, : upper[2]], z[:, 1:][:, : upper[2]], z_faces)
     return total
+
+
+def wrap_ghosts(u: Array, wrap: tuple[int, ...]) -> None:
+    """Copy the far side into the padding of the axes listed."""
+    if 1 in wrap:
+        u[:, 0] = u[:, -2]
+        u[:, -1] = u[:, 1]
+    if 2 in wrap:
+        u[..., 0] = u[..., -2]
+        u[..., -1] = u[..., 1]

@@ -34,8 +34,8 @@ from mesolith.numerics.conduction_operator import (
     MaskOperator,
     Operator,
     Shift,
-    wrap_ghosts,
 )
+from mesolith.numerics.islands import wrap_ghosts
 
 Array = NDArray[Any]
 
@@ -144,7 +144,8 @@ class WCycle:
             padded = [n + 2 for n in self._operators[-1].shape]
             self._grids.append((np.zeros(padded, np.float32), np.zeros(padded, np.float32)))
         self._inverse = self._dense_inverse()
-        self.bytes = sum(op.bytes for op in self._operators[1:])
+        self.bytes = sum(operator.bytes for operator in self._operators[1:])
+        self.bytes += sum(islands.bytes for islands in fine.islands)
         self.bytes += sum(a.nbytes + b.nbytes for a, b in self._grids)
 
     def __call__(self, r: Array, z: Array) -> None:
@@ -153,8 +154,6 @@ class WCycle:
         self._cycle(0, z, r)
         for islands in self._operators[0].islands:
             islands.correct(r, z)
-        if self._operators[0].islands:
-            wrap_ghosts(z, self._operators[0].wrap)
 
     def _cycle(self, level: int, u: Array, b: Array) -> None:
         operator, crew = self._operators[level], self._crew
@@ -246,15 +245,23 @@ class _EnergyTail:
 
         Twice guessed: from the way the gains fall, and from the smallest eigenvalue that the
         iteration has found (Lanczos). The second is safe and, in hard cases, ten times too large.
+        Both are guesses: against exact answers the error told was too small only for random
+        voxels at percolation with edges of 1:10:100, by up to a factor of six.
         """
-        if len(self._gains) < 2:
-            # nothing is known of the preconditioner yet: only rounding passes
+        count = len(self._gains)
+        if count < 3:
+            # too little is known of the preconditioner: only rounding passes
             return 1e4 * rz
-        last = self._gains[-4:]
-        ratio = min(0.95, max(b / a if a > 0 else 0.0 for a, b in pairwise(last)))
-        by_gains = max(last[-1] * ratio / (1.0 - ratio), self._largest_step * rz)
+        # a hard case falls in steps: the longer it lasts, the further back to look
+        last = self._gains[-max(4, count // 3) :]
+        if len(last) > 4:
+            ratio = (last[-1] / last[0]) ** (1.0 / (len(last) - 1))
+        else:
+            ratio = max(b / a for a, b in pairwise(last))
+        ratio = min(ratio, 0.99)
+        by_gains = max(max(last[-4:]) * ratio / (1.0 - ratio), self._largest_step * rz)
         self._smallest_eigenvalue = min(self._smallest_eigenvalue, self._lanczos())
-        return min(4.0 * by_gains, 1.5 * rz / self._smallest_eigenvalue)
+        return min(4.0 * by_gains, 2.0 * rz / self._smallest_eigenvalue)
 
     def _lanczos(self) -> float:
         """Smallest eigenvalue of the tridiagonal matrix of the steps since the last restart."""
