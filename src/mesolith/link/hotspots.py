@@ -1,0 +1,328 @@
+"""Hot and cold spots: which grains, what lies around them, and whether they change.
+
+A grain that was chosen because its measured stress is extreme owes part of it to noise, and the
+next measurement brings it back. So what chooses must not judge. Where the reflections of a grain
+were indexed in two halves, one half chooses and the other judges. Otherwise the noise model
+makes the halves: to the measured stress y with standard error s, random numbers z are added,
+y + s z chooses and y - s z judges; for normal noise of that size the errors of the two are
+independent. This is done many times and averaged, so that the random numbers hardly matter.
+On splitting by added noise: Rasines and Young, "Splitting strategies for post-selection
+inference".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.special import stdtr, stdtrit
+
+from mesolith.axes import FloatArray, IntArray
+from mesolith.errors import InvalidValueError
+from mesolith.link.space import stress_blocks
+from mesolith.numerics.spatial import holm_p_values, neighbour_graph, row_means, sign_flip_test
+from mesolith.records.followed import FollowedGrains, StressKind
+from mesolith.records.hotspots import SpotChanges, SpotHistory
+
+SpotKind = Literal["hot", "cold"]
+Neighbourhood = Literal["grain", "radius", "diameter", "70 um"]
+Halves = Mapping[int, tuple[FloatArray, FloatArray]]
+
+SPOTS = 10
+_DRAWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SpotChoice:
+    """Which grains are spots of a state, in a form that can be judged without bias.
+
+    ``share`` (n,) is the weight of each grain as a centre, sum 1. ``excess`` (n,) is what of the
+    sum of share times neighbourhood mean, in the state of the choice, is owed to choosing (MPa).
+    ``centre`` are the spots by the measured values themselves.
+    """
+
+    state: int
+    share: FloatArray
+    excess: FloatArray
+    centre: IntArray
+
+
+def neighbourhood_reach(rule: Neighbourhood, radius: FloatArray) -> float:
+    """Radius of a neighbourhood, um.
+
+    Twice the mean radius ("radius": a region twice as wide as a grain) or twice the mean
+    diameter ("diameter"), for the paper says "2x the average size"; its 70 um; or "grain", the
+    centre alone (0).
+    """
+    rules = {
+        "grain": 0.0,
+        "radius": 2.0 * float(np.mean(radius)),
+        "diameter": 4.0 * float(np.mean(radius)),
+        "70 um": 70.0,
+    }
+    if rule not in rules:
+        raise InvalidValueError(
+            f"no neighbourhood is called {rule!r}", remedy=f"Known: {', '.join(rules)}."
+        )
+    return rules[rule]
+
+
+def neighbourhoods(followed: FollowedGrains, rule: Neighbourhood) -> csr_array:
+    """Graph of the grains in each grain's neighbourhood, itself among them."""
+    reach = neighbourhood_reach(rule, followed.radius)
+    if reach == 0.0:
+        count = len(followed)
+        return csr_array((np.ones(count), (np.arange(count), np.arange(count))))
+    return neighbour_graph(followed.position, reach, itself=True)
+
+
+def spots_of(values: FloatArray, *, kind: SpotKind, count: int) -> IntArray:
+    """Rows of the ``count`` highest ("hot") or lowest ("cold") values, most extreme first."""
+    signed = values if kind == "cold" else -values
+    if not 1 <= count <= len(values):
+        raise InvalidValueError(f"{count} spots among {len(values)} grains")
+    return np.argsort(signed, kind="stable")[:count].astype(np.int64)
+
+
+def choose_spots(
+    followed: FollowedGrains,
+    state: int,
+    *,
+    kind: SpotKind = "hot",
+    count: int = SPOTS,
+    quantity: StressKind = "hydrostatic",
+    around: csr_array,
+    halves: tuple[FloatArray, FloatArray] | None = None,
+    seed: int = 0,
+) -> SpotChoice:
+    """Choose spots by one state's stress so that a change can be judged.
+
+    Parameters
+    ----------
+    followed, state
+        Grains, and the number of the state that chooses.
+    kind, count, quantity
+        Hottest or coldest, how many, by which stress.
+    around
+        Neighbourhoods, from `neighbourhoods`.
+    halves
+        Stress of that state from either half of the reflections; None: the noise model.
+    seed
+        Of the numbers that the noise model draws.
+    """
+    values, errors, _ = followed.stress(quantity)
+    measured, sigma = values[:, state], errors[:, state]
+    centre = spots_of(measured, kind=kind, count=count)
+    share = np.zeros(len(followed))
+    excess = np.zeros(len(followed))
+    if halves is not None:
+        chosen = spots_of(halves[0], kind=kind, count=count)
+        share[chosen] = 1.0 / count
+        excess[chosen] = row_means(around[chosen], measured - halves[1]) / count
+        return SpotChoice(state, share, excess, centre)
+    if not np.all(sigma > 0.0):
+        raise InvalidValueError(
+            "without standard errors regression to the mean cannot be removed",
+            where=followed.state[state],
+            remedy="State hedm.sigma_strain, or give stress from halves of the reflections.",
+        )
+    rng = np.random.default_rng(seed)
+    for _ in range(_DRAWS):
+        noise = sigma * rng.standard_normal(len(sigma))
+        chosen = spots_of(measured + noise, kind=kind, count=count)
+        share[chosen] += 1.0 / (count * _DRAWS)
+        excess[chosen] += row_means(around[chosen], noise) / (count * _DRAWS)
+    return SpotChoice(state, share, excess, centre)
+
+
+def spot_levels(
+    followed: FollowedGrains, choice: SpotChoice, around: csr_array, quantity: StressKind
+) -> FloatArray:
+    """Mean stress of the neighbourhoods in each state (states,), without the choice's excess."""
+    values, _, _ = followed.stress(quantity)
+    levels = choice.share @ row_means(around, values)
+    levels[choice.state] -= choice.excess.sum()
+    return np.asarray(levels)
+
+
+def spot_history(
+    followed: FollowedGrains,
+    *,
+    kind: SpotKind = "hot",
+    count: int = SPOTS,
+    chosen: Literal["fixed", "anew"] = "fixed",
+    state: int = 0,
+    neighbourhood: Neighbourhood = "radius",
+    quantity: StressKind = "hydrostatic",
+) -> SpotHistory:
+    """The spots of one state ("fixed") or of each state ("anew"), followed through all states."""
+    values, _, _ = followed.stress(quantity)
+    around = neighbourhoods(followed, neighbourhood)
+    states = range(len(followed.state))
+    centre = np.column_stack(
+        [
+            spots_of(values[:, state if chosen == "fixed" else k], kind=kind, count=count)
+            for k in states
+        ]
+    )
+    block, _ = stress_blocks(followed, quantity)
+    columns: dict[str, list[float]] = {"mean": [], "se": [], "spread": []}
+    spot_mean = np.empty(centre.shape)
+    grains = []
+    for k in states:
+        own = around[centre[:, k]]
+        spot_mean[:, k] = row_means(own, values[:, k])
+        members = np.unique(own.indices)
+        inside = values[members, k]
+        columns["mean"].append(float(inside.mean()))
+        columns["spread"].append(float(inside.std()))
+        columns["se"].append(_mean_error(inside, block[members]))
+        grains.append(len(members))
+    return SpotHistory(
+        state=followed.state,
+        centre=centre,
+        spot_mean=spot_mean,
+        mean=np.array(columns["mean"]),
+        mean_se=np.array(columns["se"]),
+        spread=np.array(columns["spread"]),
+        grains=np.array(grains, dtype=np.int64),
+        pellet_mean=values.mean(axis=0),
+        kind=kind,
+        chosen=chosen,
+        neighbourhood=neighbourhood,
+        reach=neighbourhood_reach(neighbourhood, followed.radius),
+        quantity=quantity,
+    )
+
+
+def spot_changes(
+    followed: FollowedGrains,
+    *,
+    kinds: tuple[SpotKind, ...] = ("hot", "cold"),
+    steps: tuple[tuple[int, int], ...] | None = None,
+    count: int = SPOTS,
+    neighbourhood: Neighbourhood = "radius",
+    quantity: StressKind = "hydrostatic",
+    halves: Halves | None = None,
+    level: float = 0.68,
+    seed: int = 0,
+) -> SpotChanges:
+    """Do the neighbourhoods of the most extreme grains change more than the pellet does?
+
+    The spots of each question are chosen in its earlier state. The change is judged against the
+    mean of all followed grains, so that a drift common to a state cannot make one; p-values come
+    from turning the signs of blocks of grains, Holm's correction from all questions together.
+
+    Parameters
+    ----------
+    steps
+        Pairs of states; None: each transition, and first to last.
+    halves
+        By number of state: stress from either half of the reflections. All states that choose
+        must be there; None: the noise model.
+    level
+        Probability that an interval holds the truth.
+    """
+    pairs = _default_steps(len(followed.state)) if steps is None else steps
+    around = neighbourhoods(followed, neighbourhood)
+    block, _ = stress_blocks(followed, quantity)
+    found: dict[str, list[float]] = {}
+    names = []
+    for kind in kinds:
+        for first, last in pairs:
+            choice = choose_spots(
+                followed,
+                first,
+                kind=kind,
+                count=count,
+                quantity=quantity,
+                around=around,
+                halves=None if halves is None else halves[first],
+                seed=seed,
+            )
+            answer = _change(followed, choice, last, around, block, quantity, level, seed)
+            names.append(f"{kind}: {followed.state[first]} to {followed.state[last]}")
+            for name, value in answer.items():
+                found.setdefault(name, []).append(value)
+    columns = {name: np.array(values) for name, values in found.items() if name != "grains"}
+    return SpotChanges(
+        question=tuple(names),
+        **columns,
+        p_family=holm_p_values(columns["p"]),
+        spots=count,
+        grains=np.array(found["grains"], dtype=np.int64),
+        level=level,
+        correction="noise model" if halves is None else "halves of the reflections",
+        neighbourhood=neighbourhood,
+        reach=neighbourhood_reach(neighbourhood, followed.radius),
+        quantity=quantity,
+    )
+
+
+def _default_steps(states: int) -> tuple[tuple[int, int], ...]:
+    steps = [(k, k + 1) for k in range(states - 1)]
+    return tuple(steps if states < 3 else [*steps, (0, states - 1)])
+
+
+def _change(
+    followed: FollowedGrains,
+    choice: SpotChoice,
+    last: int,
+    around: csr_array,
+    block: IntArray,
+    quantity: StressKind,
+    level: float,
+    seed: int,
+) -> dict[str, float]:
+    values, _, common = followed.stress(quantity)
+    moved = values[:, last] - values[:, choice.state]
+    shift = float(moved.mean())
+    near = row_means(around, moved - shift)
+    # a choice that favoured high noise made the earlier state too high by the excess
+    part = choice.share * near + choice.excess
+    change = float(part.sum())
+    test = sign_flip_test(part[:, None], block, seed=seed)
+    se, freedom = _weighted_error(part, choice.share, block)
+    half = float(stdtrit(freedom, 0.5 * (1.0 + level))) * se
+    spots = near[choice.centre]
+    own_error = float(spots.std(ddof=1)) / np.sqrt(len(spots)) if len(spots) > 1 else np.inf
+    naive = float(spots.mean())
+    pull = abs(naive) / own_error if own_error > 0.0 else np.inf
+    shared = float(np.hypot(common[choice.state], common[last]))
+    return {
+        "naive": naive,
+        "naive_p": 2.0 * float(stdtr(len(spots) - 1, -pull)) if len(spots) > 1 else 1.0,
+        "regression": -float(choice.excess.sum()),
+        "change": change,
+        "change_se": se,
+        "low": change - half,
+        "high": change + half,
+        "p": float(test.p[0]),
+        "absolute": change + shift,
+        "absolute_se": float(np.hypot(se, shared)),
+        "grains": float(len(np.unique(around[choice.centre].indices))),
+    }
+
+
+def _weighted_error(part: FloatArray, share: FloatArray, block: IntArray) -> tuple[float, float]:
+    """Standard error of a weighted mean by blocks (NaN for one), and its degrees of freedom."""
+    if int(block.max()) == 0:
+        return float("nan"), 1.0
+    change = float(part.sum())
+    sums = np.bincount(block, weights=part - share * change)
+    weight = np.bincount(block, weights=share)
+    effective = 1.0 / float(np.sum(weight**2))
+    freedom = max(effective - 1.0, 1.0)
+    return float(np.sqrt(np.sum(sums**2) * max(effective, 2.0) / freedom)), freedom
+
+
+def _mean_error(values: FloatArray, block: IntArray) -> float:
+    """Standard error of a mean over grains whose blocks are independent."""
+    sums = np.bincount(block, weights=values - values.mean())
+    blocks = len(np.unique(block))
+    if blocks < 2:
+        return float("nan")
+    return float(np.sqrt(np.sum(sums**2) * blocks / (blocks - 1.0)) / len(values))

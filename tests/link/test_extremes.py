@@ -1,0 +1,71 @@
+"""Extremes: what is left of the highest grain once noise and false grains are out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mesolith.errors import InvalidValueError
+from mesolith.link.extremes import extreme_grains
+
+
+def _stress(seed: int, count: int = 1500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    rare = (rng.random(count) < 0.03) * 90.0 * rng.standard_normal(count)
+    truth = 25.0 * rng.standard_normal(count) + rare
+    error = 20.0 * rng.uniform(0.7, 1.4, count)
+    return truth, error, truth + error * rng.standard_normal(count)
+
+
+def test_the_extreme_is_nearer_the_truth_than_the_measured_one() -> None:
+    bias, raw, inside, pulls = [], [], 0, []
+    for seed in range(5):
+        truth, error, stress = _stress(seed)
+        found = extreme_grains(stress, error, seed=seed)
+        bias.append(found.highest - truth.max())
+        raw.append(stress.max() - truth.max())
+        inside += found.highest_low <= truth.max() <= found.highest_high
+        inside += found.lowest_low <= truth.min() <= found.lowest_high
+        pulls.append((found.estimate - truth[found.grain]) / found.estimate_se)
+    assert np.sqrt(np.mean(np.square(bias))) < np.sqrt(np.mean(np.square(raw)))
+    assert 4 <= inside <= 10
+    assert 0.7 < np.std(np.concatenate(pulls)) < 1.3
+
+
+def test_noise_alone_makes_what_is_said() -> None:
+    rng = np.random.default_rng(1)
+    error = 17.0 * rng.uniform(0.7, 1.4, 3000)
+    highest = [np.max(error * rng.standard_normal(3000)) for _ in range(100)]
+    found = extreme_grains(error * rng.standard_normal(3000), error)
+    assert found.noise_highest == pytest.approx(np.median(highest), rel=0.08)
+    # grains that are all alike are not told from a spread far below their noise
+    assert found.spread < 5.0
+    assert found.highest < 0.5 * found.noise_highest
+
+
+def test_false_grains_do_not_decide() -> None:
+    truth, error, stress = _stress(2)
+    stress[7] = 900.0
+    real = np.ones(len(stress))
+    real[7] = 0.0
+    plain = extreme_grains(stress, error)
+    judged = extreme_grains(stress, error, real=real)
+    assert plain.highest > 700.0
+    assert judged.highest < 500.0
+    assert 7 in plain.grain
+    assert 7 not in judged.grain
+    assert truth.max() < 500.0
+
+
+def test_turned_upside_down_the_highest_is_the_lowest() -> None:
+    _, error, stress = _stress(3)
+    one, other = extreme_grains(stress, error), extreme_grains(-stress, error)
+    assert other.lowest == pytest.approx(-one.highest, rel=0.08)
+    assert other.grain[10:].tolist() == one.grain[:10].tolist()
+
+
+def test_extremes_need_grains_with_errors() -> None:
+    with pytest.raises(InvalidValueError, match="need 30 grains"):
+        extreme_grains(np.zeros(10), np.ones(10))
+    with pytest.raises(InvalidValueError, match="positive errors"):
+        extreme_grains(np.zeros(40), np.zeros(40))
