@@ -144,7 +144,7 @@ def test_what_states_share_cancels_in_a_change(cell: Cell) -> None:
 @pytest.mark.parametrize(
     ("change", "pressure", "unseen", "words"),
     [
-        (0.5, 0.0, 0.0, "which the errors alone can make."),
+        (0.5, 0.0, 0.0, "which the errors alone can make: no evidence of a change."),
         (-9.0, 27.0, 0.0, "no more than the stack pressure explains."),
         (-9.0, 0.0, 50.0, "no more than which grains were found explains."),
         (-9.0, 0.0, 0.0, "allows +0.0 MPa, so that what is left is no load but a drift"),
@@ -160,7 +160,10 @@ def test_a_change_of_the_mean_is_judged_by_equilibrium(
     second = dataclasses.replace(cell.states[1], handles={GrainMap: lambda: later})
     judged = _reference((first.name, second.name), pressure, unseen)
     pair = dataclasses.replace(
-        cell, states=(first, second), handles={**cell.handles, Reference: lambda: judged}
+        cell,
+        states=(first, second),
+        handles={**cell.handles, Reference: lambda: judged},
+        pairs={},
     )
     assert words in " ".join(story(pair))
 
@@ -206,7 +209,8 @@ def _reference(states: tuple[str, str], pressure: float, unseen: float) -> Refer
 def test_story_tells_what_was_planted(cell: Cell) -> None:
     told = " ".join(story(cell))
     assert "in 5 states" in told
-    assert "extremes move more than the mean" in told
+    assert re.search(r"lie (\d+ ± \d+, ){4}\d+ ± \d+ MPa \(68 %\) in the 5 states", told)
+    assert "χ² = " in told
     assert "LLZTO-Ia-3d" in told
     assert "“stripping 2”" in " ".join(failure(cell))
 

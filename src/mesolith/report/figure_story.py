@@ -9,6 +9,7 @@ import numpy as np
 from mesolith.axes import FloatArray
 from mesolith.records.cell import Cell
 from mesolith.records.cycling import Cycling
+from mesolith.records.direct_current import under_direct_current
 from mesolith.records.drawing import Drawing
 from mesolith.records.style import (
     BLUE,
@@ -22,8 +23,8 @@ from mesolith.records.style import (
     new_figure,
     wrapped,
 )
-from mesolith.report.charge import Charges, charges_of
-from mesolith.report.failure import Collapse, first_collapse
+from mesolith.report.charge import Charges, charge_in_words, charges_of
+from mesolith.report.failure import Collapse, charge_after, first_collapse
 from mesolith.report.state_stress import StateStress, state_stresses
 
 _STRETCH = 500
@@ -59,11 +60,12 @@ def draw(cell: Cell) -> Drawing | None:
         _columns(panels, cell, leading=cell.states[0].name in voltages)
     return Drawing(
         figure=figure,
-        caption=_caption(stresses, voltages, charges),
+        caption=_caption(cell, stresses, voltages, charges),
         how=(
             "Each state has a column; the record of the cycler that led to it fills the column "
-            "from left to right, and values measured in the state stand at its right edge. "
-            "Mean and extremes as in the figure of stress by state."
+            "from left to right, and values measured in the state stand at its right edge."
+            + (" Gaps: rest or impedance." if voltages else "")
+            + (" Mean and extremes as in the figure of stress by state." if stresses else "")
         ),
         cite=(),
     )
@@ -76,15 +78,15 @@ def _voltage(
         cycling = voltages.get(state.name)
         if cycling is None:
             continue
+        driven = np.where(under_direct_current(cycling), cycling.voltage * 1e3, np.nan)
         span = cycling.time[-1] - cycling.time[0]
         x, y = _thinned(
             state.index - 1.0 + 0.03 + 0.94 * (cycling.time - cycling.time[0]) / span,
-            cycling.voltage * 1e3,
+            driven,
         )
         axes.plot(x, y, color=BLUE, linewidth=0.8)
-        half = cycling.half_cycles
-        if collapse is not None and collapse.state == state.name and half is not None:
-            seconds = half.start[-1] + collapse.hours * 3600.0 - cycling.time[0]
+        if collapse is not None and collapse.state == state.name:
+            seconds = collapse.time - cycling.time[0]
             place = state.index - 1.0 + 0.03 + 0.94 * seconds / span
             axes.axvline(place, color=RED, linewidth=0.8, dashes=(2, 1.5))
             axes.annotate(
@@ -104,15 +106,18 @@ def _voltage(
 
 
 def _thinned(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Smallest and largest of each stretch, so that no spike is lost."""
+    """Smallest and largest of each stretch, so that no spike is lost; gaps stay gaps."""
     stretch = -(-len(x) // _STRETCH)
     if stretch <= 2:
         return x, y
     keep: list[int] = []
     for first in range(0, len(x), stretch):
         part = y[first : first + stretch]
-        if np.any(np.isfinite(part)):
-            keep += sorted({first + int(np.nanargmin(part)), first + int(np.nanargmax(part))})
+        gaps = np.flatnonzero(~np.isfinite(part))
+        chosen = {first + int(gaps[0])} if gaps.size else set()
+        if gaps.size < len(part):
+            chosen |= {first + int(np.nanargmin(part)), first + int(np.nanargmax(part))}
+        keep += sorted(chosen)
     return x[keep], y[keep]
 
 
@@ -209,7 +214,10 @@ def _columns(panels: list[Any], cell: Cell, *, leading: bool) -> None:
 
 
 def _caption(
-    stresses: list[StateStress], voltages: dict[str, Cycling], charges: Charges | None
+    cell: Cell,
+    stresses: list[StateStress],
+    voltages: dict[str, Cycling],
+    charges: Charges | None,
 ) -> str:
     parts = []
     if voltages:
@@ -224,4 +232,11 @@ def _caption(
     if charges is not None:
         origins = ", ".join(dict.fromkeys(word for word in charges.source if word != "nothing"))
         parts.append(f"Charge from {origins}; no error of the current is stated.")
+        collapse = first_collapse(cell)
+        after = None if collapse is None else charge_after(cell, collapse)
+        if after:
+            parts.append(
+                f"Of it, {charge_in_words(cell, after)} passed after the collapse of the voltage "
+                "and is probably not lithium."
+            )
     return " ".join(parts) + " Triangles mark where each state was measured."

@@ -16,7 +16,7 @@ from mesolith.report.memory import remembering
 from mesolith.report.picture import Picture
 from mesolith.report.provenance import provenance_html
 from mesolith.report.state_table import state_table
-from mesolith.report.story import failure, story
+from mesolith.report.story import failed, failure, story
 from mesolith.report.viewer.viewer import viewer_html
 
 STORY = "story"
@@ -94,11 +94,9 @@ def _story(cell: Cell, pictures: Sequence[Picture]) -> str:
         f"<p{' class=lead' if k == 0 else ''}>{escape(text)}</p>"
         for k, text in enumerate(sentences)
     )
-    failed = "".join(f"<p>{escape(text)}</p>" for text in failure(cell))
     return (
         '<section id="story" class="story"><h2>The story</h2>'
-        f"{lead}"
-        f'<div class="failed"><h3>Where it failed</h3>{failed}</div>'
+        f"{lead}{_failed(cell)}"
         f"{_missing(cell)}{_remarks(cell, _URGENT)}"
         f"{''.join(_figure(picture, 1) for picture in pictures)}"
         f"{state_table(cell)}"
@@ -106,6 +104,14 @@ def _story(cell: Cell, pictures: Sequence[Picture]) -> str:
         f"{_conditions(cell)}"
         "</section>"
     )
+
+
+def _failed(cell: Cell) -> str:
+    """When the cell failed, in the colour of a warning only where it did."""
+    found = failed(cell)
+    heading = "When it failed" if found else "No failure seen"
+    sentences = "".join(f"<p>{escape(text)}</p>" for text in failure(cell))
+    return f'<div class="failed{"" if found else " calm"}"><h3>{heading}</h3>{sentences}</div>'
 
 
 def _missing(cell: Cell) -> str:

@@ -9,30 +9,33 @@ from typing import Any
 import numpy as np
 
 from mesolith.records.cell import Cell, State
-from mesolith.records.cycling import Cycling
 from mesolith.records.grains import GrainMap
 from mesolith.records.tracking import Tracking
-from mesolith.report.charge import WHOLE, Charges, charges_of
+from mesolith.report.charge import WHOLE, Charges, charge_in_words, charges_of
+from mesolith.report.failure import charge_after, first_collapse
+from mesolith.report.half_cycle_voltage import half_cycle_voltage
 from mesolith.report.state_stress import state_stresses
 
 _FEW = 4
+_BEFORE, _LATER, _SHORTED = "†", "‡", "§"
 
 
 def state_table(cell: Cell) -> str:
     """HTML table; columns without any value in any state are left out."""
     charges = charges_of(cell)
     unit = WHOLE if charges is None else charges.unit
+    voltages = _voltages(cell)
     columns = {
         "state": [escape(state.name) for state in cell.states],
         "before it": [_protocol(state) for state in cell.states],
         f"charge passed ({unit})": _charges(cell, charges, "passed"),
         f"net charge ({unit})": _charges(cell, charges, "net"),
-        "half-cycle voltage (mV)": [_overpotential(s) for s in cell.states],
+        "mean |V| of half cycles (mV)": voltages,
         "grains": [_grains(state) for state in cell.states],
         "mean hydrostatic stress (MPa)": _stresses(cell, "mean"),
         "0.5 to 99.5 % point (MPa)": _stresses(cell, "extremes"),
-        "followed from before": _tracked(cell),
     }
+    columns["followed from before"] = tracked = _tracked(cell)
     shown = {name: cells for name, cells in columns.items() if any(cells)}
     head = "".join(f'<th scope="col">{name}</th>' for name in shown)
     rows = []
@@ -41,8 +44,7 @@ def state_table(cell: Cell) -> str:
         rows.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
     return (
         '<div class="wide"><table class="states"><caption>States in order. '
-        '<span class="key">± one standard error (68 %); in brackets '
-        "the share of pairs expected to be right.</span></caption>"
+        f'<span class="key">{_notes(cell, voltages, tracked)}</span></caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -74,19 +76,62 @@ def _one_or_each(value: float | Sequence[float], form: str) -> str:
     return f"{_number(min(value), form)} to {_number(max(value), form)}"
 
 
+def _notes(cell: Cell, voltages: list[str], tracked: list[str]) -> str:
+    """What the marks of the table mean, of those that it has."""
+    notes = ["± one standard error (68 %)."]
+    if any(voltages):
+        notes.append("Voltages: mean of the half cycles' mean |V|, their number in brackets.")
+    if any(_BEFORE in text for text in voltages):
+        notes.append(f"{_BEFORE}: only up to the collapse of the voltage.")
+    if any(_LATER in text for text in voltages):
+        notes.append(f"{_LATER}: after the collapse of the voltage.")
+    if any(tracked):
+        notes.append("Pairs: in brackets the share expected to be right.")
+    collapse = first_collapse(cell)
+    after = None if collapse is None else charge_after(cell, collapse)
+    if after:
+        notes.append(
+            f"{_SHORTED}: of it, {charge_in_words(cell, after)} up to the last state passed after "
+            "the collapse and is probably not lithium."
+        )
+    return " ".join(notes)
+
+
+def _since_collapse(cell: Cell) -> set[str]:
+    """States whose charge holds what passed after the collapse."""
+    collapse = first_collapse(cell)
+    if collapse is None:
+        return set()
+    index = cell.state(collapse.state).index
+    return {state.name for state in cell.states if state.index >= index}
+
+
 def _charges(cell: Cell, charges: Charges | None, which: str) -> list[str]:
     if charges is None:
         return ["" for _ in cell.states]
+    shorted = _since_collapse(cell)
     values = dict(zip(charges.states, getattr(charges, which), strict=True))
     known = {name: charges.text(value) for name, value in values.items() if np.isfinite(value)}
-    return [known.get(state.name, "") for state in cell.states]
+    return [
+        known[state.name] + (_SHORTED if state.name in shorted else "")
+        if state.name in known
+        else ""
+        for state in cell.states
+    ]
 
 
-def _overpotential(state: State) -> str:
-    half = state[Cycling].half_cycles if Cycling in state else None
-    if half is None or not len(half.overpotential):
-        return ""
-    return _with_error(half.overpotential[-1] * 1e3, half.overpotential_se[-1] * 1e3)
+def _voltages(cell: Cell) -> list[str]:
+    texts, collapsed = [], False
+    for state in cell.states:
+        voltage = half_cycle_voltage(state)
+        if voltage is None:
+            texts.append("")
+            continue
+        value, error, n = voltage.mean()
+        mark = _LATER if collapsed else _BEFORE if voltage.cut else ""
+        texts.append(f"{_with_error(value * 1e3, error * 1e3)}&nbsp;({n}){mark}")
+        collapsed = collapsed or voltage.cut
+    return texts
 
 
 def _grains(state: State) -> str:

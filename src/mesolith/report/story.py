@@ -13,10 +13,15 @@ from mesolith.records.grains import GrainMap
 from mesolith.records.reference import Reference
 from mesolith.records.tracking import Tracking
 from mesolith.report.charge import charge_in_words, charges_of
-from mesolith.report.failure import first_collapse, impedance_change
+from mesolith.report.failure import charge_after, first_collapse, impedance_change
 from mesolith.report.state_stress import StateStress, mean_change, state_stresses
+from mesolith.report.story_cycling import cycling_sentences
+from mesolith.report.story_tension import LEVEL, chance_text, tension_sentences
 
 _MOST_STRESSED = 0.01
+_FALLEN = 0.5
+# an error of a detector's distance that a remount makes, and the distance, in metres
+_OFF, _AWAY = 50e-6, 2.2
 
 
 def story(cell: Cell) -> list[str]:
@@ -32,6 +37,7 @@ def story(cell: Cell) -> list[str]:
         )
     if len(stresses) > 1:
         sentences += [_mean_sentence(cell, stresses), _extremes_sentence(stresses)]
+        sentences += tension_sentences(cell)
     elif stresses:
         only = stresses[0]
         sentences.append(
@@ -40,18 +46,36 @@ def story(cell: Cell) -> list[str]:
     phase = _phase_sentence(cell)
     if phase:
         sentences.append(phase)
+    if not grains:
+        sentences += cycling_sentences(cell)
+    return sentences + _charge_sentences(cell)
+
+
+def _charge_sentences(cell: Cell) -> list[str]:
     charges = charges_of(cell)
-    if charges is not None:
-        net, passed = (charges.text(values[-1]) for values in (charges.net, charges.passed))
-        sentences.append(
-            f"{passed} {charges.unit} passed in all, counting both directions; the net charge at "
-            f"the end is {net} {charges.unit}, plating positive."
+    if charges is None:
+        return []
+    net, passed = (charges.text(values[-1]) for values in (charges.net, charges.passed))
+    sentence = (
+        f"{passed} {charges.unit} passed in all, counting both directions; the net charge at "
+        f"the end is {net} {charges.unit}, plating positive."
+    )
+    collapse = first_collapse(cell)
+    after = None if collapse is None else charge_after(cell, collapse)
+    if after:
+        sentence += (
+            f" Of it, {charge_in_words(cell, after)} passed after the voltage had collapsed and "
+            "is probably not lithium, so the net charge of lithium is uncertain by as much."
         )
-    return sentences
+    return [sentence]
 
 
 def failure(cell: Cell) -> list[str]:
-    """Where the cell failed and what points there; one honest sentence where nothing does."""
+    """When the cell failed and what tells it; one honest sentence where nothing does."""
+    if not any(Cycling in state for state in cell.states):
+        return ["No cycler record is given, so nothing here can tell whether the cell failed."]
+    if not failed(cell):
+        return ["The cycler's records show no collapse of the voltage under current."]
     collapse, change = first_collapse(cell), impedance_change(cell)
     sentences = []
     if collapse is not None:
@@ -62,25 +86,31 @@ def failure(cell: Cell) -> list[str]:
             f"{collapse.before * 1e3:.0f} to {collapse.after * 1e3:.1f} mV and stayed there. That "
             "is the mark of an electronic short."
         )
-    if change is not None and change.last < 0.5 * change.first:
+    if change is not None and change.last < _FALLEN * change.first:
         sentences.append(
-            f"The impedance agrees: its largest real part is {change.first:,.0f} Ω in "
-            f"“{change.first_state}” and {change.last:,.0f} Ω in “{change.last_state}”."
+            f"The impedance {'agrees' if collapse else 'points to a short'}: its largest real "
+            f"part is {change.first:,.0f} Ω in “{change.first_state}” and {change.last:,.0f} Ω in "
+            f"“{change.last_state}”."
         )
-    elif change is not None and collapse is not None:
+    elif change is not None:
         sentences.append(
             f"The impedance does not confirm it: its largest real part went from "
             f"{change.first:,.0f} to {change.last:,.0f} Ω."
         )
-    if not any(Cycling in state for state in cell.states):
-        return ["No cycler record is given, so nothing here can tell whether the cell failed."]
-    if not sentences:
-        return ["The cycler's records show no collapse of the voltage under current."]
-    sentences.append(
-        "Why there: grain stresses and voltages alone cannot show the path of the lithium. "
-        "Grains that carry the largest stress are candidates, no more; the 3-D view shows them."
-    )
+    if any(GrainMap in state for state in cell.states):
+        sentences.append(
+            "Where in the pellet: grain stresses and voltages alone cannot show the path of the "
+            "lithium. Grains that carry the largest stress are candidates, no more; the 3-D view "
+            "shows them."
+        )
     return sentences
+
+
+def failed(cell: Cell) -> bool:
+    """Whether the voltage collapsed under current, or the impedance fell below half."""
+    change = impedance_change(cell)
+    fallen = change is not None and change.last < _FALLEN * change.first
+    return fallen or first_collapse(cell) is not None
 
 
 def _mean_sentence(cell: Cell, stresses: list[StateStress]) -> str:
@@ -109,7 +139,10 @@ def _verdict(cell: Cell, before: StateStress, after: StateStress, compared: int)
     change, error = mean_change(cell, before, after)
     limit = NormalDist().inv_cdf(1.0 - 0.005 / compared)
     if abs(change) < limit * error:
-        return "which the errors alone can make"
+        return (
+            f"which the errors alone can make: no evidence of a change. {_distance(cell, before)}"
+            "equilibrium allows none under a constant load"
+        )
     more = f"more than the errors alone make (99 %, largest of {compared} changes)"
     if Reference not in cell:
         return more
@@ -129,14 +162,37 @@ def _verdict(cell: Cell, before: StateStress, after: StateStress, compared: int)
 
 
 def _extremes_sentence(stresses: list[StateStress]) -> str:
-    widths = [s.robust_high[0] - s.robust_low[0] for s in stresses]
-    listed = ", ".join(f"{width:.0f}" for width in widths)
-    means = [s.mean for s in stresses]
-    calm = max(widths) - min(widths) > 2.0 * (max(means) - min(means))
-    return (
-        f"{'The extremes move more than the mean: between' if calm else 'Between'} the 0.5 and "
-        f"the 99.5 % points, net of noise, lie {listed} MPa in the {len(widths)} states."
+    """Widths between the extremes, and whether they differ by more than chance.
+
+    Their intervals are those of independent samples; the states share grains, so that the true
+    chance is smaller still than the one told.
+    """
+    widths, errors = np.array([s.width for s in stresses]).T
+    listed = ", ".join(f"{w:.0f} ± {e:.0f}" for w, e in zip(widths, errors, strict=True))
+    sentence = (
+        f"Between the 0.5 and the 99.5 % points, net of noise, lie {listed} MPa (68 %) in the "
+        f"{len(widths)} states"
     )
+    if np.any(errors <= 0.0):
+        return f"{sentence}; too few grains tell whether they differ."
+    from scipy.stats import chi2
+
+    middle = np.sum(widths / errors**2) / np.sum(1.0 / errors**2)
+    square = float(np.sum(((widths - middle) / errors) ** 2))
+    chance = float(chi2.sf(square, len(widths) - 1))
+    told = f"χ² = {square:.1f} for {len(widths) - 1} degrees of freedom, p = {chance_text(chance)}"
+    if chance < LEVEL:
+        return f"{sentence}: the extremes change by more than chance ({told})."
+    return f"{sentence}: no evidence that the extremes change ({told})."
+
+
+def _distance(cell: Cell, state: StateStress) -> str:
+    """What a detector distance off by 50 um makes of the mean stress, as the start of a clause."""
+    if Reference not in cell:
+        return "And "
+    reference = cell[Reference]
+    made = float(reference.stiffness_bulk[reference.row(state.state)]) * _OFF / _AWAY
+    return f"A detector distance off by 50 µm (of {_AWAY:.1f} m) would make {made:.0f} MPa, and "
 
 
 def _tracked(cell: Cell) -> str:
@@ -149,7 +205,8 @@ def _tracked(cell: Cell) -> str:
     if not shares:
         return ""
     low, high = 100.0 * min(shares), 100.0 * max(shares)
-    text = f"{low:.0f}" if round(low) == round(high) else f"{low:.0f} to {high:.0f}"
+    first, last = f"{low:.0f}", f"{high:.0f}"
+    text = first if first == last else f"{first} to {last}"
     return f"; {text} % of them were followed from each state to the next"
 
 
@@ -164,10 +221,11 @@ def _phase_sentence(cell: Cell) -> str | None:
     counts = np.bincount(grains.phase, minlength=len(grains.phases.name))
     minority = int(np.argmin(np.where(counts > 0, counts, counts.max() + 1)))
     hits = int(np.sum(grains.phase[top] == minority))
+    share = 100.0 * counts[minority] / len(grains)
     return (
-        f"Of the {len(top)} grains with the largest magnitude in the last state, {hits} were "
-        f"reduced as {grains.phases.name[minority]}, which makes "
-        f"{100.0 * counts[minority] / len(grains):.1f} % of all grains."
+        f"Of the {len(top)} grains with the largest |hydrostatic stress| in the last state, {hits} "
+        f"were reduced as {grains.phases.name[minority]}, a phase that makes up {share:.1f} % of "
+        "all grains. A wrong strain-free lattice for that phase would look the same."
     )
 
 
