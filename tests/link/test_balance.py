@@ -49,6 +49,18 @@ def test_the_stack_pressure_shifts_the_reference_by_a_third_of_it() -> None:
     assert free.stiffness_bulk[0] == pytest.approx(BULK3, rel=1e-12)
 
 
+def test_a_given_lattice_decides_the_hydrostatic_part_whatever_else_balances() -> None:
+    raw = polycrystal(6, pressure=5.0).grain_map(offset=2e-4)
+    means = []
+    for equilibrium in ("hydrostatic", "all"):
+        reference = _reference([raw], mode="given", equilibrium=equilibrium)
+        final = stressed_grain_map(raw, reference, state="state 0", materials=[MATERIAL])
+        assert final.stress_hydrostatic is not None
+        means.append(float(final.stress_hydrostatic.mean()))
+    assert abs(means[0]) > 20.0  # 2e-4 of lattice parameter that nobody corrects
+    assert means[1] == pytest.approx(means[0], abs=1e-9)
+
+
 def test_all_six_components_balance_exactly_when_asked() -> None:
     grains = polycrystal(3, pressure=5.0)
     tilted = grains.with_stress(grains.stress, 5.0)

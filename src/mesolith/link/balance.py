@@ -148,8 +148,8 @@ def reference_from_equilibrium(
         "free" or "confined" sides; see `target_stress`.
     mode
         "cell": one reference, for which the mean over the states balances, each state counting
-        the same. "state": one each, and then the state means are no result. "given": the files'
-        own lattice; only the imbalance is computed.
+        the same. "state": one each, and then the state means are no result. "given": the lattice
+        of the materials; only the imbalance is computed.
     equilibrium
         "hydrostatic": the reference alone. "all": besides, a uniform stress that balances the
         other five components.
@@ -193,7 +193,9 @@ def reference_from_equilibrium(
     shift = np.zeros((count, 3, 3))
     if equilibrium == "all":
         for group in groups:
-            shift[group] = -residual[group].mean(axis=0)
+            unbalanced = residual[group].mean(axis=0)
+            # the reference alone decides the hydrostatic part, a given one too
+            shift[group] = np.trace(unbalanced) / 3.0 * np.eye(3) - unbalanced
     bound = tightest(
         [
             found
