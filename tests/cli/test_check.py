@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 
 def test_a_good_cell(mesolith, analysed: Path) -> None:
@@ -89,3 +93,88 @@ def test_no_cell_at_all(mesolith, tmp_path: Path) -> None:
     code, _, error = mesolith("check", tmp_path)
     assert code == 2
     assert "`mesolith new DIR --from RAW` writes one" in error
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("area_mm2 = ", "area_mm2 = 0.001 #", "Correct cell.area_mm2"),
+        ("current_ma_cm2 = 0.1", "current_ma_cm2 = -0.1", "`after` strip the working electrode"),
+        ('= "working"', '= "counter"', "its cycler files strip, `after` plate the working"),
+    ],
+)
+def test_charge_is_set_against_the_protocol(
+    mesolith, demo: Path, old: str, new: str, said: str
+) -> None:
+    cell = demo / "cell.toml"
+    text = cell.read_text(encoding="utf-8")
+    cell.write_text(text.replace(old, new), encoding="utf-8")
+    code, out, _ = mesolith("check", demo)
+    assert code == 3
+    assert "ContradictionError: state 'plating 1': " in out
+    assert said in out
+    line = text[: text.index("after = ")].count("\n") + 1
+    assert f"cell.toml:{line}:9: " in out
+
+
+def test_current_in_another_unit(mesolith, demo: Path) -> None:
+    record = demo / "raw/plating1.mpt"
+    record.write_bytes(record.read_bytes().replace(b"I/mA", b"I/A"))
+    code, out, _ = mesolith("check", demo)
+    assert (code, "a ratio of 1e+03" in out) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: f"{float(x) / 1e3:.6f}", "UnitError: raw/pristine/Grains.csv: "),
+        (lambda _: "nan", "InvalidValueError: raw/pristine/Grains.csv"),
+        (lambda _: "abc", "FileFormatError: raw/pristine/Grains.csv"),
+    ],
+)
+def test_rows_are_read(mesolith, demo: Path, change: Callable[[str], str], said: str) -> None:
+    grains = demo / "raw/pristine/Grains.csv"
+    lines = []
+    for line in grains.read_text(encoding="utf-8").splitlines():
+        words = line.split("\t")
+        if not line.startswith("%"):
+            words[10:13] = map(change, words[10:13])
+        lines.append("\t".join(words))
+    grains.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code, out, _ = mesolith("check", demo)
+    assert (code, said in out) == (3, True)
+
+
+def test_a_difference_that_is_no_contradiction_is_told(mesolith, demo: Path) -> None:
+    cell = demo / "cell.toml"
+    text = cell.read_text(encoding="utf-8")
+    area = 0.8 * tomllib.loads(text)["cell"]["area_mm2"]
+    cell.write_text(text.replace("area_mm2 = ", f"area_mm2 = {area} #"), encoding="utf-8")
+    code, out, _ = mesolith("check", demo)
+    assert code == 0
+    assert "To beware of: state 'plating 1': " in out
+
+
+def test_a_file_of_another_key(mesolith, demo: Path) -> None:
+    cell = demo / "cell.toml"
+    text = cell.read_text(encoding="utf-8")
+    cell.write_text(text.replace("raw/plating1.mpt", "raw/plating1/Grains.csv"), encoding="utf-8")
+    code, out, _ = mesolith("check", demo)
+    assert code == 2
+    assert "is a file of grains (MIDAS" in out
+    assert "Move it: grains = { files = [...] }." in out
+
+
+def test_a_file_of_another_state_is_not_proposed(mesolith, demo: Path) -> None:
+    cell = demo / "cell.toml"
+    text = cell.read_text(encoding="utf-8")
+    cell.write_text(text.replace('"raw/plating1.mpt"', '"raw/plating3.mpt"'), encoding="utf-8")
+    code, out, _ = mesolith("check", demo)
+    assert code == 2
+    assert "Did you mean 'plating1.mpt'?" in out
+    cell.write_text(text.replace('"raw/stripping2.z"', '"raw/plating3.mpt"'), encoding="utf-8")
+    assert "Did you mean 'plating" not in mesolith("check", demo)[1]
+
+
+def test_what_no_time_stamp_tells_is_asked(mesolith, analysed: Path) -> None:
+    assert "Are the files of grains in the right states?" in mesolith("check", analysed)[1]

@@ -118,7 +118,7 @@ def test_swapped_states_stop_a_run(mesolith, demo: Path) -> None:
         text = cell.read_text(encoding="utf-8")
         cell.write_text(text.replace(old, new), encoding="utf-8")
     code, _, error = mesolith("run", demo)
-    assert code == 3
+    assert code == 2
     assert "ContradictionError" in error
     assert "are two of them swapped?" in error
 

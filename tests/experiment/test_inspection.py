@@ -73,12 +73,20 @@ def test_gaps_excuse_no_contradiction(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("plated", "nothing known", None),
-        ("log", "nothing known", "UnknownFormatError: a9.log is in no format that is known here"),
-        ("plated", "LOG\nrows=1", "FileFormatError: map.toy looks like 'log', not like 'toy'"),
+        ("log", "nothing known", "UnknownFormatError: raw/plating1/a9.log is in no format"),
+        (
+            "plated",
+            "LOG\nrows=1",
+            "FileFormatError: raw/plating1/map.toy looks like 'log', not like 'toy'",
+        ),
         ("plated", "TOY", "EmptyFileError: map.toy: no rows at all. Copy it again."),
-        ("plated", "TOY\ncut here", "FileFormatError: map.toy: the header is cut short."),
-        ("log", "LOG\nneeds=date_order", "a9.log: something is open. Say date_order beside"),
-        ("log", "LOG\nneeds=cell.truth", "a9.log: something is open. Say [cell] truth;"),
+        ("plated", "TOY\ncut here", "FileFormatError: raw/plating1/map.toy: the header is cut"),
+        ("log", "LOG\nneeds=date_order", "raw/plating1/a9.log: something is open. Say date_order"),
+        (
+            "log",
+            "LOG\nneeds=cell.truth",
+            "raw/plating1/a9.log: something is open. Say [cell] truth",
+        ),
         ("log", "LOG\nneeds=cell.name", None),
         ("log", "LOG\nstart=no time", None),
     ],
@@ -108,7 +116,8 @@ def test_times_in_one_state_may_stand_in_any_order(tmp_path: Path) -> None:
 def test_a_naive_time_needs_the_zone_of_its_clock(tmp_path: Path) -> None:
     text = CELL.replace('cycler = { zone = "Europe/Berlin", offset_s = 0.0 }\n', "")
     (found,) = said(inspect(tmp_path, text))
-    assert found.startswith("ClockError: a9.log begins at 2024-05-03T09:00:00, in no time zone (")
+    begin = "ClockError: raw/plating1/a9.log begins at 2024-05-03T09:00:00, in no time zone ("
+    assert found.startswith(begin)
     assert "and 1 more file)" in found
     assert "[clock] cycler = { zone" in found
     aware = "LOG\nstart=2024-05-03T09:00:00+02:00"

@@ -41,3 +41,8 @@ def text_from_seconds(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def counted(number: int, word: str) -> str:
+    """ "1 state", "2 states"."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesolith.cli.sizes import text_from_seconds
+from mesolith.cli.sizes import counted, text_from_seconds
 
 if TYPE_CHECKING:
     from mesolith.records.cell import Cell
@@ -27,7 +27,7 @@ def summary(finished: Finished) -> list[str]:
     """What a run did, in five lines: cell, work, records, what to know, where the report is."""
     outcome, experiment = finished.outcome, finished.plan.experiment
     names = ", ".join(state.name for state in experiment.states)
-    lines = [f"{experiment.name}: {len(experiment.states)} states ({_cut(names, 70)})"]
+    lines = [f"{experiment.name}: {counted(len(experiment.states), 'state')} ({_cut(names, 70)})"]
     work = [f"{len(outcome.computed)} parts computed", f"{len(outcome.reused)} from the store"]
     if outcome.failures:
         work.append(f"{len(outcome.failures)} failed")
@@ -41,6 +41,11 @@ def summary(finished: Finished) -> list[str]:
     cell = finished.cell
     lines.append(f"records: {_records(cell)}")
     lines.append(f"to know: {_remarks(level for level, _, _ in cell.remarks)}")
+    lines += [
+        f"  {_LEVELS[level]}: {where}: {text}"
+        for level, where, text in cell.remarks
+        if level in ("gap", "warning")
+    ]
     lines.append(f"report: {shown(finished.result / 'report.html')}")
     return lines
 

@@ -20,6 +20,11 @@ def natural(text: str) -> list[tuple[int, int | str]]:
     ]
 
 
+def file_name(file: Path, folder: Path) -> str:
+    """Name of a file as cell.toml in ``folder`` says it: states often share the last part."""
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
+
+
 def resolve_files(
     names: tuple[str, ...], folder: Path, path: KeyPath, book: Book
 ) -> tuple[tuple[Path, ...], tuple[int, ...]]:
@@ -58,20 +63,30 @@ def _matches(name: str, folder: Path, path: KeyPath, book: Book) -> list[Path]:
         if not files:
             book.value(path, f"no file matches {name}", f"The path is taken from {folder}.")
         return files
-    book.value(path, f"the file {name} does not exist", _remedy(exact, folder))
+    book.value(path, f"the file {name} does not exist", _remedy(exact, folder, book))
     return []
 
 
-def _remedy(file: Path, folder: Path) -> str:
-    """What may be meant: a like name in the same folder, or the first folder that is missing."""
+def _remedy(file: Path, folder: Path, book: Book) -> str:
+    """What may be meant: a like name in the same folder, or the first folder that is missing.
+
+    A file that the cell.toml names elsewhere is not meant.
+    """
     place = file.parent
     if place.is_dir():
-        match = nearest(file.name, sorted(os.listdir(place)))
+        free = [
+            name
+            for name in sorted(os.listdir(place))
+            if place / name not in book.named and (place / name).is_file()
+        ]
+        match = nearest(file.name, free)
         if match:
             return f"Did you mean {match!r}?"
         return f"The folder {os.path.relpath(place, folder)} holds no such name."
     while not place.parent.is_dir():
         place = place.parent
-    match = nearest(place.name, sorted(os.listdir(place.parent)))
+    used = {named.parent for named in book.named if named.exists()}
+    beside = sorted(os.listdir(place.parent))
+    match = nearest(place.name, (name for name in beside if place.parent / name not in used))
     hint = f"Did you mean {match!r}?" if match else f"The path is taken from {folder}."
     return f"There is no folder {os.path.relpath(place, folder)}. {hint}"

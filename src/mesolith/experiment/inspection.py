@@ -12,11 +12,13 @@ from mesolith.errors import (
     ClockError,
     ContradictionError,
     FileFormatError,
+    InputError,
     MesolithError,
     UnknownFormatError,
 )
 from mesolith.experiment.catalogue import formats_of
 from mesolith.experiment.experiment import Experiment, ExperimentState
+from mesolith.experiment.files import file_name
 from mesolith.experiment.mistakes import Book, CellFileError, Mistake
 from mesolith.experiment.places import KeyPath
 from mesolith.experiment.reading import Reading, read_cell_file
@@ -86,9 +88,36 @@ def _described(reading: Reading, techniques: tuple[Technique, ...]) -> Iterator[
             table: KeyPath = (STATE, state.index, technique.key)
             for file, entry in zip(files, state.entries[technique.key], strict=True):
                 place = (*table, "files", entry)
+                if elsewhere := _belongs(file, technique, techniques):
+                    key, title = elsewhere
+                    reading.book.value(
+                        place,
+                        f"{file_name(file, reading.book.folder)} is a file of {key} ({title}), "
+                        f"but is listed under {technique.key}",
+                        f"Move it: {key} = {{ files = [...] }}.",
+                    )
+                    continue
                 found = _describe(file, stated, formats, table, place, reading.book)
                 if found is not None:
                     yield Described(state, technique, file, place, found)
+
+
+def _belongs(
+    file: Path, technique: Technique, techniques: tuple[Technique, ...]
+) -> tuple[str, str] | None:
+    """Key and format of another technique that knows a file which this one does not."""
+    from mesolith.io.recognise import recognise
+
+    try:
+        if recognise(file, formats_of(technique).values()):
+            return None
+        for other in techniques:
+            if other is not technique:
+                for known, _ in recognise(file, formats_of(other).values()):
+                    return other.key, str(known.title)
+    except (MesolithError, OSError):  # said by what reads it next
+        return None
+    return None
 
 
 def _describe(
@@ -109,7 +138,8 @@ def _describe(
             if found and chosen not in found:
                 book.value(
                     (*table, "format"),
-                    f"{file.name} looks like {found[0].name!r}, not like {stated!r}",
+                    f"{file_name(file, book.folder)} looks like {found[0].name!r}, "
+                    f"not like {stated!r}",
                     "Leave the format out: it is recognised by content.",
                     FileFormatError,
                 )
@@ -119,21 +149,25 @@ def _describe(
         else:
             book.value(
                 place,
-                f"{file.name} is in no format that is known here",
+                f"{file_name(file, book.folder)} is in no format that is known here",
                 f"Known: {', '.join(formats)}.",
                 UnknownFormatError,
+                in_file=True,
             )
             return None
         described: Description = load(chosen.describe)(file)
     except MesolithError as error:
         text = error.what if error.where is None else f"{error.where}: {error.what}"
-        book.value(place, text, error.remedy, type(error))
+        text = text.replace(str(file), file_name(file, book.folder))
+        book.value(place, text, error.remedy, type(error), in_file=True)
         return None
     except OSError as error:
-        book.value(place, f"{file.name} cannot be read: {error.strerror or error}")
+        text = f"{file_name(file, book.folder)} cannot be read: {error.strerror or error}"
+        book.value(place, text, kind=InputError, in_file=True)
         return None
     for problem in described.problems:
-        book.value(place, f"{file.name}: {problem.rstrip('.')}", None, FileFormatError)
+        text = f"{file_name(file, book.folder)}: {problem.rstrip('.')}"
+        book.value(place, text, None, FileFormatError, in_file=True)
     return described
 
 
@@ -151,7 +185,8 @@ def _check_clocks(files: tuple[Described, ...], reading: Reading) -> None:
             tail = f" (and {more} more file{'s' if more > 1 else ''})" if more else ""
             reading.book.value(
                 first.place,
-                f"{first.file.name} begins at {first.description.start}, in no time zone{tail}",
+                f"{file_name(first.file, reading.path.parent)} begins at "
+                f"{first.description.start}, in no time zone{tail}",
                 f'Add to cell.toml: [clock] {device} = {{ zone = "Europe/Berlin" }}.',
                 ClockError,
             )
@@ -171,7 +206,7 @@ def _check_needs(found: Described, reading: Reading) -> None:
         if not known:
             reading.book.value(
                 found.place,
-                f"{found.file.name}: {why}",
+                f"{file_name(found.file, reading.path.parent)}: {why}",
                 f"Say {where}; `mesolith explain {key}` says how.",
             )
 

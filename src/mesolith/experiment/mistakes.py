@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mesolith.errors import InputError, MesolithError, SettingsError
 from mesolith.experiment.places import KeyPath, Place, Places
@@ -15,7 +16,8 @@ class Mistake:
     """One mistake: where it is written, what is wrong, what to write instead.
 
     ``kind`` is the error that the mistake would be if it came alone; ``also`` is the other place
-    where two of them contradict each other.
+    where two of them contradict each other; ``in_file`` says that the fault lies in a file that
+    cell.toml lists, or between such a file and cell.toml.
     """
 
     place: Place
@@ -23,6 +25,7 @@ class Mistake:
     remedy: str | None = None
     kind: type[MesolithError] = SettingsError
     also: Place | None = None
+    in_file: bool = False
 
     def __str__(self) -> str:
         name = "" if self.kind is SettingsError else f"{self.kind.__name__}: "
@@ -35,7 +38,7 @@ class CellFileError(SettingsError):
     """A cell.toml holds mistakes; ``mistakes`` lists all of them, in order.
 
     The exit code is that of an unusable input where every mistake lies in a file that the
-    cell.toml lists, not in the cell.toml itself.
+    cell.toml lists, not in cell.toml itself.
     """
 
     def __init__(self, path: str, mistakes: Iterable[Mistake]) -> None:
@@ -47,7 +50,7 @@ class CellFileError(SettingsError):
             "\n".join([f"{count} mistake{'s' if count > 1 else ''} in the cell file", *lines]),
             where=path,
         )
-        if not any(mistake.kind is SettingsError for mistake in self.mistakes):
+        if all(mistake.in_file for mistake in self.mistakes):
             self.exit_code = InputError.exit_code
 
     def __reduce__(self) -> tuple[type[CellFileError], tuple[str, tuple[Mistake, ...]]]:
@@ -56,9 +59,14 @@ class CellFileError(SettingsError):
 
 @dataclass(slots=True)
 class Book:
-    """Where mistakes are written down while a cell.toml is read."""
+    """Where mistakes are written down while a cell.toml is read.
+
+    ``folder`` is that of the cell.toml; ``named`` are the files that its states list.
+    """
 
     places: Places
+    folder: Path = field(default_factory=Path)
+    named: frozenset[Path] = frozenset()
     mistakes: list[Mistake] = field(default_factory=list)
 
     def key(
@@ -81,9 +89,11 @@ class Book:
         kind: type[MesolithError] = SettingsError,
         *,
         also: Place | None = None,
+        in_file: bool = False,
     ) -> None:
-        """Note a mistake about a value."""
-        self.mistakes.append(Mistake(self.places.value(path), text, remedy, kind, also))
+        """Note a mistake about a value, or with ``in_file`` about the file that it names."""
+        place = self.places.value(path)
+        self.mistakes.append(Mistake(place, text, remedy, kind, also, in_file))
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:

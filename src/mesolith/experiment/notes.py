@@ -47,6 +47,11 @@ def _questions(experiment: Experiment, files: tuple[Described, ...]) -> list[str
         asked.append("conditions.lateral is not given: the sides are taken as free.")
     elif conditions.lateral == "free":
         asked.append("Are the sides of the pellet free? A die would hide a radial stress.")
+    timed = {found.technique.key for found in files if found.description.start is not None}
+    for key in dict.fromkeys(found.technique.key for found in files):
+        states = {found.state.index for found in files if found.technique.key == key}
+        if key not in timed and len(states) > 1:
+            asked.append(f"Are the files of {key} in the right states? No file says so.")
     undated = _undated(experiment, files)
     if len(undated) > 1:
         names = ", ".join(undated)

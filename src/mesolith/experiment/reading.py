@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def read_cell_file(path: Path, techniques: tuple[Technique, ...]) -> Reading:
         book = Book(Places(text, {}, {}))
         book.mistakes.append(Mistake(place, f"not valid TOML: {what}", also=opened))
         return Reading(path, {}, (), book, None)
-    book = Book(find_places(text))
+    book = Book(find_places(text), path.parent, _named_files(raw, path.parent))
     return _Reader(path, raw, catalogue(techniques), techniques, book).read()
 
 
@@ -251,6 +252,19 @@ class _Reader:
         truth = values["cell"].get("truth")
         if truth is not None and not (folder / truth).is_dir():
             self.book.value(("cell", "truth"), f"there is no folder {truth}")
+
+
+def _named_files(raw: Mapping[str, Any], folder: Path) -> frozenset[Path]:
+    """Files that any state names, patterns left out: none of them is meant by a wrong name."""
+    found = set()
+    states = raw.get(STATE)
+    for state in states if isinstance(states, list) else ():
+        for table in state.values() if isinstance(state, Mapping) else ():
+            names = table.get("files") if isinstance(table, Mapping) else None
+            for name in names if isinstance(names, list) else ():
+                if isinstance(name, str):
+                    found.add(Path(os.path.abspath(folder / name)))
+    return frozenset(found)
 
 
 def _name(path: KeyPath) -> str:

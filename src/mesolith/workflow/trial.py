@@ -1,0 +1,108 @@
+"""Read every file once, as a run would, before anything is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mesolith.errors import MesolithError
+from mesolith.experiment import Experiment
+from mesolith.experiment.mistakes import Mistake
+from mesolith.experiment.sections import STATE
+from mesolith.pipeline.graph import Graph, PartSpec, RawInput
+from mesolith.pipeline.store import Store
+from mesolith.pipeline.technique import load
+from mesolith.pipeline.work import Remark, Source, Work, read_remarks
+from mesolith.techniques import all_techniques
+from mesolith.workflow.plan import steps_of
+from mesolith.workflow.planning import RAW, Planner
+
+COMPARED = "link.history"  # sets the charge of the files against the protocol
+
+
+def trial(experiment: Experiment) -> tuple[list[Mistake], list[Remark]]:
+    """What the readers, and the comparison of charge and protocol, say of a cell without mistakes.
+
+    Everything is computed in a temporary folder that goes with the call.
+    """
+    with TemporaryDirectory(prefix="mesolith-check-") as folder:
+        planner = Planner(experiment, Store.open(Path(folder) / "store"), allow_partial=False)
+        planner.add_steps(*steps_of(experiment, all_techniques()))
+        return _tried(experiment, planner.graph, Path(folder))
+
+
+def _tried(
+    experiment: Experiment, graph: Graph, folder: Path
+) -> tuple[list[Mistake], list[Remark]]:
+    readers = {
+        step.name: technique.key
+        for technique in all_techniques()
+        for step in technique.steps
+        if RAW in step.inputs
+    }
+    mistakes: list[Mistake] = []
+    remarks: list[Remark] = []
+    done: dict[str, Path] = {}
+    for number, part in enumerate(graph):
+        key = readers.get(part.step)
+        if key is None and part.step != COMPARED:
+            continue
+        if any(source.key not in done for source in part.part_inputs):
+            continue
+        here = folder / str(number)
+        here.mkdir()
+        try:
+            load(part.compute)(_work(part, here, done))
+        except MesolithError as error:
+            mistakes.append(_mistake(experiment, error, part, key))
+            continue
+        done[part.key] = here
+        remarks += read_remarks(here)
+    return mistakes, remarks
+
+
+def _work(part: PartSpec, folder: Path, done: Mapping[str, Path]) -> Work:
+    return Work(
+        step=part.step,
+        label=part.label,
+        settings=part.settings,
+        inputs={
+            name: tuple(
+                Source(source.label, source.path)
+                if isinstance(source, RawInput)
+                else Source(source.label, done[source.key])
+                for source in found
+            )
+            for name, found in part.inputs.items()
+        },
+        folder=folder,
+        selector=part.selector,
+        seed=part.seed,
+    )
+
+
+def _mistake(
+    experiment: Experiment, error: MesolithError, part: PartSpec, key: str | None
+) -> Mistake:
+    """The error at the place in cell.toml that names the file or the state it is about."""
+    where = error.where or part.title
+    path: tuple[str | int, ...] = (STATE,)
+    for state in experiment.states:
+        if key is not None and state.name == part.label:
+            path = (STATE, state.index, key, "files", *_entry(experiment, state.index, key, where))
+        elif key is None and repr(state.name) in where:
+            path = (STATE, state.index, "after" if state.after is not None else "name")
+    folder = f"{experiment.folder}/"
+    text = f"{where}: {error.what}".replace(folder, "")
+    return Mistake(experiment.places.value(path), text, error.remedy, type(error), in_file=True)
+
+
+def _entry(experiment: Experiment, index: int, key: str, where: str) -> Iterator[int]:
+    """Entry of the list of files whose file the error names."""
+    state = experiment.states[index]
+    files: Sequence[Path] = state.files[key]
+    for file, entry in zip(files, state.entries[key], strict=True):
+        if where.startswith(str(file)):
+            yield entry
+            return
