@@ -174,3 +174,22 @@ def test_each_record_is_read_once(cell: Cell, tmp_path: Path) -> None:
     write_report(tmp_path / "report.html", cell=watched, pictures=[])
     assert reads
     assert len(reads) == len(set(reads))
+
+
+def test_the_same_remark_of_many_states_is_one_line(cell: Cell, tmp_path: Path) -> None:
+    text = "The files state no errors: 20 um and -105 ppm assumed."
+    remarks = tuple(("assumed", state.name, text) for state in cell.states)
+    path = tmp_path / "report.html"
+    write_report(path, cell=dataclasses.replace(cell, remarks=remarks), pictures=[])
+    page = path.read_text(encoding="utf-8")
+    assert page.count("The files state no errors: 20 µm and −105 ppm assumed.") == 1
+    assert "pristine, plating 1, stripping 1, plating 2, stripping 2:" in page
+
+
+def test_without_a_failure_the_page_says_so_calmly(cell: Cell, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    healthy = dataclasses.replace(cell, states=cell.states[:4])
+    write_report(path, cell=healthy, pictures=[])
+    assert '<div class="failed calm"><h3>No failure seen</h3>' in path.read_text(encoding="utf-8")
+    write_report(path, cell=cell, pictures=[])
+    assert '<div class="failed"><h3>When it failed</h3>' in path.read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,16 @@ import numpy as np
 from mesolith.axes import FloatArray
 from mesolith.records.cell import Cell
 from mesolith.records.cycling import Cycling, Impedance
+from mesolith.records.direct_current import under_direct_current
 from mesolith.records.drawing import Drawing
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, letter, new_figure
 from mesolith.units import from_internal
 
 _GAP = 0.02
 _POINTS = 3000
+# frequencies (Hz) named in a Nyquist plot, as far as readings within a factor 1.5 stand apart
+_NAMED = ((1e5, "100 kHz"), (1e2, "100 Hz"), (1.0, "1 Hz"), (1e3, "1 kHz"))
+_NEAR, _APART = 0.4, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,10 @@ class _Run:
 def draw(cell: Cell) -> Drawing | None:
     """Polarisation profile of the whole cell; with spectra in any state, a Nyquist plot."""
     runs = _running_time(cell)
+    area: Any = cell.conditions.get("cell.area_mm2")
+    unit, factor = ("Ω cm²", float(area) / 100.0) if area else ("Ω", 1.0)
     spectra = [
-        (state.name, cycling.impedance)
+        (state.name, _scaled(cycling.impedance, factor))
         for state, cycling in cell.having(Cycling)
         if cycling.impedance is not None and len(cycling.impedance.frequency)
     ]
@@ -50,7 +56,9 @@ def draw(cell: Cell) -> Drawing | None:
             _current(lower, runs, marks)
             letter(upper, "a", left_mm=14.0, up_mm=2.0)
         if spectra:
-            _impedance_panels(figure, spectra, 134.0 if runs else 15.0, "bc" if runs else "ab")
+            _impedance_panels(
+                figure, spectra, 134.0 if runs else 15.0, "bc" if runs else "ab", unit
+            )
     return Drawing(
         figure=figure,
         caption=_caption(runs, spectra),
@@ -80,20 +88,18 @@ def _running_time(cell: Cell) -> list[_Run]:
 
 
 def _thinned(hours: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Smallest and largest value of each of many short stretches: no spike is lost."""
+    """Smallest and largest value of each of many short stretches; gaps stay gaps."""
     stretch = int(np.ceil(len(hours) / (_POINTS / 2)))
     if stretch <= 2:
         return hours, values
-    blocks = range(0, len(hours), stretch)
-    keep = sorted(
-        {
-            index
-            for first in blocks
-            for part in (values[first : first + stretch],)
-            if np.any(np.isfinite(part))
-            for index in (first + int(np.nanargmin(part)), first + int(np.nanargmax(part)))
-        }
-    )
+    keep: list[int] = []
+    for first in range(0, len(hours), stretch):
+        part = values[first : first + stretch]
+        gaps = np.flatnonzero(~np.isfinite(part))
+        chosen = {first + int(gaps[0])} if gaps.size else set()
+        if gaps.size < len(part):
+            chosen |= {first + int(np.nanargmin(part)), first + int(np.nanargmax(part))}
+        keep += sorted(chosen)
     return hours[keep], values[keep]
 
 
@@ -118,7 +124,8 @@ def _voltage(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> Non
     from matplotlib.patches import Patch
 
     for run in runs:
-        hours, values = _thinned(run.hours, run.cycling.voltage * 1e3)
+        driven = under_direct_current(run.cycling)
+        hours, values = _thinned(run.hours, np.where(driven, run.cycling.voltage * 1e3, np.nan))
         axes.plot(hours, values, color=BLUE, linewidth=0.8)
         half = run.cycling.half_cycles
         if half is None:
@@ -175,7 +182,8 @@ def _current(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> Non
     peak = max(float(np.nanmax(np.abs(run.cycling.current), initial=0.0)) for run in runs)
     unit, factor = ("mA", 1e3) if peak >= 1e-3 else ("µA", 1e6)
     for run in runs:
-        hours, values = _thinned(run.hours, run.cycling.current * factor)
+        driven = under_direct_current(run.cycling)
+        hours, values = _thinned(run.hours, np.where(driven, run.cycling.current * factor, np.nan))
         axes.plot(hours, values, color=INK, linewidth=0.8)
     for place, _ in marks:
         axes.axvline(place, color=FAINT, linewidth=0.6, zorder=0)
@@ -186,14 +194,14 @@ def _current(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> Non
 
 
 def _impedance_panels(
-    figure: Any, spectra: list[tuple[str, Impedance]], left: float, letters: str
+    figure: Any, spectra: list[tuple[str, Impedance]], left: float, letters: str, unit: str
 ) -> None:
     """First and last spectrum together, and the smaller one enlarged where it is lost."""
     ends = _ends(spectra)
     styled = [(*entry, *look) for entry, look in zip(ends, ((BLUE, "o"), (RED, "s")), strict=False)]
     small = _lost(ends)
     upper = axes_mm(figure, left, 50, 44, 27)
-    _nyquist(upper, styled)
+    _nyquist(upper, styled, unit)
     letter(upper, letters[0], left_mm=11.0, up_mm=2.0)
     if small is None:
         upper.legend(loc="upper left", bbox_to_anchor=(-0.3, -0.62), borderaxespad=0.0)
@@ -201,7 +209,7 @@ def _impedance_panels(
     upper.legend(loc="upper left", bbox_to_anchor=(0.0, 1.04), borderaxespad=0.0)
     upper.set_xlabel("")
     lower = axes_mm(figure, left, 16, 44, 22)
-    _nyquist(lower, [styled[small]])
+    _nyquist(lower, [styled[small]], unit)
     lower.set_title(f"{ends[small][0]} alone", fontsize=6.5, loc="left", pad=2)
     letter(lower, letters[1], left_mm=11.0, up_mm=0.0)
 
@@ -227,7 +235,31 @@ def _last_sweep(spectrum: Impedance) -> tuple[FloatArray, FloatArray]:
     return spectrum.real[last], -spectrum.imaginary[last]
 
 
-def _nyquist(axes: Any, styled: list[tuple[str, Impedance, str, str]]) -> None:
+def _scaled(spectrum: Impedance, factor: float) -> Impedance:
+    return replace(spectrum, real=spectrum.real * factor, imaginary=spectrum.imaginary * factor)
+
+
+def _mark_decades(axes: Any, spectrum: Impedance, colour: str) -> None:
+    """Name the readings nearest to a few frequencies where they stand apart."""
+    last = spectrum.sweep == spectrum.sweep[-1]
+    real, minus_imaginary = _last_sweep(spectrum)
+    frequency = spectrum.frequency[last]
+    extent = float(np.nanmax(real) - np.nanmin(real)) or 1.0
+    placed: list[tuple[float, float]] = []
+    for hertz, word in _NAMED:
+        k = int(np.argmin(np.abs(np.log(frequency / hertz))))
+        x, y = float(real[k]), float(minus_imaginary[k])
+        near = any(np.hypot(x - u, y - v) < _APART * extent for u, v in placed)
+        if near or abs(np.log(frequency[k] / hertz)) > _NEAR:
+            continue
+        placed.append((x, y))
+        axes.plot([x], [y], "o", markersize=3.4, markerfacecolor="none", color=colour)
+        axes.annotate(
+            word, (x, y), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=5.5
+        )
+
+
+def _nyquist(axes: Any, styled: list[tuple[str, Impedance, str, str]], unit: str) -> None:
     for name, spectrum, colour, marker in styled:
         real, minus_imaginary = _last_sweep(spectrum)
         axes.plot(
@@ -237,10 +269,11 @@ def _nyquist(axes: Any, styled: list[tuple[str, Impedance, str, str]]) -> None:
             color=colour,
             markersize=1.8,
             linewidth=0.6,
-            label=f"{name} (n = {len(real)}), Re Z up to {_three_digits(np.nanmax(real))} Ω",
+            label=f"{name} (n = {len(real)}), Re Z up to {_three_digits(np.nanmax(real))} {unit}",
         )
-    axes.set_xlabel("Re Z (Ω)")
-    axes.set_ylabel("−Im Z (Ω)")
+    _mark_decades(axes, styled[0][1], styled[0][2])
+    axes.set_xlabel(f"Re Z ({unit})")
+    axes.set_ylabel(f"−Im Z ({unit})")
     axes.margins(0.06)
     axes.set_aspect("equal", adjustable="datalim")
     axes.locator_params(nbins=4)
@@ -265,15 +298,17 @@ def _caption(runs: list[_Run], spectra: list[tuple[str, Impedance]]) -> str:
         )
         if count:
             parts.append(
-                f"Red: mean voltage of each half cycle (n = {count}) with one standard deviation "
-                "of its points; the standard error of the mean is in the table."
+                f"Orange: mean voltage of each half cycle (n = {count}) with one standard "
+                "deviation of its points; the standard error of the mean is in "
+                "tables/polarisation.csv. Gaps: the cycler was at rest or measured impedance."
             )
     if spectra:
         ends = spectra[0][0] if len(spectra) == 1 else f"{spectra[0][0]} and {spectra[-1][0]}"
         parts.append(
             f"Impedance of {ends}, last sweep of each"
             f"{'' if _lost(_ends(spectra)) is None else ', and the smaller one enlarged'}. The "
-            "files give single readings, so no interval is drawn."
+            "files give single readings, so no interval is drawn. Circles: readings near the "
+            "frequencies named."
         )
     return " ".join(parts)
 

@@ -141,13 +141,27 @@ def _remarks(cell: Cell, levels: Sequence[tuple[str, str]]) -> str:
     boxes = []
     for level, heading in levels:
         items = [
-            f"<li><span class=where>{escape(where)}:</span> {escape(text)}</li>"
-            for found, where, text in cell.remarks
-            if found == level
+            f"<li><span class=where>{escape(', '.join(places))}:</span> {escape(text)}</li>"
+            for text, places in _gathered(cell, level).items()
         ]
         if items:
             boxes.append(f"<h3>{escape(heading)}</h3><ul>{''.join(items)}</ul>")
     return f'<div class="remarks">{"".join(boxes)}</div>' if boxes else ""
+
+
+def _gathered(cell: Cell, level: str) -> dict[str, list[str]]:
+    """Texts of one level, each once with all its places, in the page's typography."""
+    gathered: dict[str, list[str]] = {}
+    for found, where, text in cell.remarks:
+        if found == level:
+            gathered.setdefault(_typeset(text), []).append(where)
+    return gathered
+
+
+def _typeset(text: str) -> str:
+    """The micro sign for "um" after a number, and a minus sign before one."""
+    text = re.sub(r"(?<=\d) um\b", " µm", text)
+    return re.sub(r"(?<![\w.-])-(?=\d)", "−", text)
 
 
 def _conditions(cell: Cell) -> str:

@@ -425,7 +425,7 @@
       <table><thead><tr><th scope="col">state</th><th scope="col">id</th>
       <th scope="col">${text(field.label)}${field.unit ? ` (${text(field.unit)})` : ""}</th></tr></thead>
       <tbody>${listed}</tbody></table>
-      <p class="hint">± one standard error, random part.</p>`;
+      <p class="hint">± and bars: one standard error (68 %), random part.</p>`;
   };
   const chart = (field, rows) => {
     const points = rows.map((r, s) => [s, r < 0 ? NaN : valueOf(field, r),
@@ -435,15 +435,16 @@
     const x = (s) => 34 + (s * 196) / Math.max(1, rows.length - 1);
     const y = (v) => 100 - (92 * (v - low)) / (high - low || 1);
     const line = points.map((p) => `${x(p[0])},${y(p[1])}`).join(" ");
-    const bars = points.map((p) => `<line x1="${x(p[0])}" x2="${x(p[0])}" y1="${y(p[1] - 1.96 * p[2])}"
-      y2="${y(p[1] + 1.96 * p[2])}" stroke="#0072b2"/><circle cx="${x(p[0])}" cy="${y(p[1])}" r="3"
+    const bars = points.map((p) => `<line x1="${x(p[0])}" x2="${x(p[0])}" y1="${y(p[1] - p[2])}"
+      y2="${y(p[1] + p[2])}" stroke="#0072b2"/><circle cx="${x(p[0])}" cy="${y(p[1])}" r="3"
       fill="${p[0] === shown.state ? "#000" : "#0072b2"}"/>`).join("");
     const zero = field.diverging ? `<line x1="34" x2="236" y1="${y(0)}" y2="${y(0)}"
       stroke="#999" stroke-dasharray="3 3"/>` : "";
     return `<svg viewBox="0 0 240 108" role="img" aria-label="${text(field.label)} by state">${zero}
       <polyline points="${line}" fill="none" stroke="#0072b2" stroke-width="1.2"/>${bars}
       <text x="30" y="${y(high) + 4}" text-anchor="end" font-size="10">${number(high)}</text>
-      <text x="30" y="${y(low) + 3}" text-anchor="end" font-size="10">${number(low)}</text></svg>`;
+      <text x="30" y="${y(low) + 3}" text-anchor="end" font-size="10">${number(low)}</text>
+      <text x="34" y="8" font-size="9">${text(field.unit || "")} (bars 68 %)</text></svg>`;
   };
   const pick = (px, py) => {
     const view = camera();
@@ -504,9 +505,6 @@
   control("axis").addEventListener("input", (event) => {
     shown.axis = event.target.value;
     control("clip").disabled = control("flip").disabled = shown.axis === "";
-    // what stands between the eye and the plane goes away
-    if (shown.axis !== "") shown.flip = camera().toEye[Number(shown.axis)] < 0;
-    control("flip").checked = shown.flip;
     update();
   });
   control("clip").addEventListener("input", (event) => {
