@@ -157,7 +157,7 @@ def write_midas_h5(path: Path, grain_map: GrainMap) -> None:
     with h5py.File(path, "w") as file:
         grains = file.create_group("grains")
         grains["summary"] = midas_table(grain_map)
-        grains.attrs["column_names"] = np.array(COLUMNS, dtype=h5py.string_dtype())
+        grains.attrs["column_names"] = np.array(COLUMNS, dtype="S")
         lattice = grain_map.phases.lattice[0].copy()
         lattice[3:] /= _DEGREE
         file["parameters/SpaceGroup"] = float(grain_map.phases.space_group[0])
