@@ -17,8 +17,9 @@ from mesolith.numerics.rotations import quaternion_from_rotation_vector
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
 from mesolith.records.lives import life_numbers
+from mesolith.records.tracking import Tracking
 from mesolith.report.page import write_report
-from mesolith.report.viewer.viewer import ipf_colours, viewer_html
+from mesolith.report.viewer.viewer import _changes, ipf_colours, viewer_html
 
 from .synthetic_cell import STATES
 
@@ -227,3 +228,16 @@ def test_without_webgl_the_page_says_so(chromium: Path, cell: Cell, tmp_path: Pa
     )
     assert re.search(r'<p class="viewer-missing">This browser has no WebGL2', done.stdout)
     assert '<div class="viewer-body" hidden=""' in done.stdout
+
+
+def test_change_since_the_first_state_follows_the_grain(cell: Cell) -> None:
+    maps = {state.index: grains for state, grains in cell.having(GrainMap)}
+    lives = life_numbers(cell, maps)
+    (change,) = _changes(list(maps.values()), list(lives.values()))
+    tracking = cell.pair(0, Tracking)
+    assert tracking is not None
+    before, after = (np.asarray(maps[k].stress_hydrostatic) for k in (0, 1))
+    expected = after[tracking.after] - before[tracking.before]
+    assert np.allclose(change.values[1][tracking.after], expected)
+    assert np.isnan(change.values[1]).sum() == len(maps[1]) - len(tracking.after)
+    assert np.all(change.values[0] == 0.0)

@@ -99,7 +99,10 @@
   const openingThreshold = () => {
     const s = shown.state;
     const all = [];
-    for (let row = first[s]; row < first[s] + words.counts[s]; row++) all.push(magnitude(row));
+    for (let row = first[s]; row < first[s] + words.counts[s]; row++) {
+      if (!Number.isNaN(magnitude(row))) all.push(magnitude(row));
+    }
+    if (!all.length) return 0;
     all.sort((a, b) => b - a);
     const [low, high] = reachOf(fields[shown.extreme]);
     const value = all[Math.min(all.length - 1, Math.max(40, Math.round(all.length / 100)))];

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesolith.axes import FloatArray
+from mesolith.axes import FloatArray, IntArray
 from mesolith.records.cell import Cell
 from mesolith.records.field import Quantity, quantities
 from mesolith.records.grains import GrainMap
@@ -78,7 +78,7 @@ def _packed(
     cubic = all(int(np.min(found.phases.space_group)) >= _CUBIC for found in grains)
     if cubic:
         arrays["ipf"] = np.concatenate([ipf_colours(found.orientation) for found in grains])
-    fields = _fields(grains)
+    fields = _fields(grains) + _changes(grains, [lives[index] for index in maps])
     for k, field in enumerate(fields):
         values = np.concatenate(field.values)
         arrays[f"value{k}"] = _coded(values, *_range(values))
@@ -139,6 +139,28 @@ def _fields(grains: list[GrainMap]) -> list[_Field]:
         found.append(_field("strain_trace", f"{label}, trace", quantity, trace, []))
     order = {name: k for k, name in enumerate(_FIRST)}
     return sorted(found, key=lambda field: order.get(field.key, len(order)))
+
+
+def _changes(grains: list[GrainMap], lives: list[IntArray]) -> list[_Field]:
+    """Change of hydrostatic stress since the first state, NaN for grains not followed from it."""
+    stresses = [g.stress_hydrostatic for g in grains if g.stress_hydrostatic is not None]
+    if len(stresses) < 2 or len(stresses) < len(grains):
+        return []
+    sigmas = [g.standard_error(_FIRST[0]) for g in grains]
+    known = [sigma for sigma in sigmas if sigma is not None]
+    values, errors = [], []
+    for k, life in enumerate(lives):
+        change, error = np.full(len(life), np.nan), np.full(len(life), np.nan)
+        _, now, then = np.intersect1d(life, lives[0], return_indices=True)
+        change[now] = stresses[k][now] - stresses[0][then]
+        values.append(change)
+        if len(known) == len(grains):
+            error[now] = np.hypot(known[k][now], known[0][then]) if k else 0.0
+            errors.append(error)
+    if not any(np.any(np.isfinite(change)) for change in values[1:]):
+        return []
+    label = "change of hydrostatic stress since first state"
+    return [_Field("stress_hydrostatic_change", label, "MPa", values, errors or None)]
 
 
 def _field(
