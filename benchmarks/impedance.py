@@ -6,10 +6,10 @@ Bar: where impedance.py, started from our elements times 1.1, ends in the same m
 within 0.05 of its standard error and each standard error (before we lengthen it for residuals
 that hang together) within 5 %; it finds no lower minimum, and the same one in half of the fits.
 pyimpspec hands squares to a routine that squares them again, so it minimises fourth powers: of
-it, the impedance of our elements equal to 1e-9 and its elements within 3 of our standard errors; the made-up file of pyimpspec gives
-its round values back to 1e-5; verdicts equal to those of pyimpspec's residuals with a chain as
-long as ours, and with the length that it chooses itself unless that exceeds half the points:
-a chain as long as the spectrum follows whatever was measured.
+it, the impedance of our elements equal to 1e-9 and its elements within 3 of our standard errors;
+its own made-up file gives its round values back to 1e-5; verdicts equal to those of
+pyimpspec's residuals with a chain as long as ours, and with the length that it chooses itself
+unless that exceeds half the points: a chain as long as the spectrum follows whatever was measured.
 """
 
 from __future__ import annotations
