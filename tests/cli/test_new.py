@@ -41,7 +41,9 @@ def test_what_is_unknown_is_marked_and_check_asks_for_it(
     mesolith("new", tmp_path, "--from", analysed / "raw", "--name", 'cell "7"')
     text = (tmp_path / "cell.toml").read_text(encoding="utf-8")
     assert written(tmp_path)["cell"] == {"name": 'cell "7"'}
-    assert "\n# ? area_mm2 = 2.011    # Active area" in text
+    assert "\n# ? area_mm2 =    # Active area" in text
+    assert "# ? plates_under_positive_current =    # " in text
+    assert 'EC-Lab counts oxidation positive: "counter" there' in text
     code, said, _ = mesolith("check", tmp_path)
     assert code == 2
     assert "lacks the key 'material'" in said
@@ -54,11 +56,34 @@ def test_completing_the_marked_lines_makes_it_right(
     mesolith("new", tmp_path, "--from", analysed / "raw")
     cell = tmp_path / "cell.toml"
     lines = cell.read_text(encoding="utf-8").splitlines()
-    keep = ("# ? material", "# ? cycler", "# ? plates")
-    text = "\n".join(line[4:] if line.startswith(keep) else line for line in lines)
+    values = {
+        "# ? material": 'material = "LLZTO-I-43d"',
+        "# ? cycler": 'cycler = { zone = "Europe/Berlin" }',
+        "# ? plates": 'plates_under_positive_current = "working"',
+    }
+    text = "\n".join(
+        next((value for mark, value in values.items() if line.startswith(mark)), line)
+        for line in lines
+    )
     cell.write_text(text, encoding="utf-8")
     code, said, _ = mesolith("check", tmp_path)
     assert code == 0, said
+
+
+def test_a_mark_taken_away_without_a_value_is_a_mistake(
+    mesolith, analysed: Path, tmp_path: Path
+) -> None:
+    mesolith("new", tmp_path, "--from", analysed / "raw")
+    cell = tmp_path / "cell.toml"
+    text = cell.read_text(encoding="utf-8")
+    marked = [line for line in text.splitlines() if line.startswith("# ? ")]
+    assert len(marked) > 15
+    for line in marked:
+        cell.write_text(text.replace(line, line[4:], 1), encoding="utf-8")
+        with pytest.raises(tomllib.TOMLDecodeError):
+            written(tmp_path)
+    cell.write_text(text.replace("# ? ", ""), encoding="utf-8")
+    assert mesolith("check", tmp_path)[0] == 2
 
 
 def test_names_decide_where_no_time_does(mesolith, analysed: Path, tmp_path: Path) -> None:

@@ -85,8 +85,9 @@ def cell_text(
     """Text of the cell.toml that belongs into ``folder``; what is not known is a ``# ?`` line."""
     keys = catalogue(techniques)
     lines = [
-        "# Written by `mesolith new`. Each line that begins with # ? waits for you: take the mark",
-        "# away and put in the right value, or delete the line. Then run `mesolith check`.",
+        "# Written by `mesolith new`. Each line that begins with # ? waits for you: put the value",
+        "# of your cell behind the = and take the mark away, or delete the line. The comments say",
+        "# examples, not proposals. Then run `mesolith check`.",
         "",
     ]
     for section in SECTIONS:
@@ -173,8 +174,14 @@ def _open_keys(keys: Catalogue, section: str) -> list[str]:
     for key, declared in keys.tables[section].settings.items():
         if declared.required or key == "truth":
             continue
-        example = declared.example or '"..."'
-        lines.append(f"# ? {key} = {example}    # {_first_sentence(declared.help)}")
+        words = _first_sentence(declared.help)
+        if key == "plates_under_positive_current":
+            words += ' ("working" or "counter"; EC-Lab counts oxidation positive: "counter" there)'
+        elif declared.choices:
+            words += f" ({', '.join(_quoted(choice) for choice in declared.choices)})"
+        elif declared.example:
+            words += f" (such as {declared.example})"
+        lines.append(f"# ? {key} =    # {words}")
     return lines
 
 
@@ -188,8 +195,8 @@ def _state_lines(state: ProposedState, index: int, folder: Path, keys: Catalogue
         lines.append(f"# ? {state.doubt}")
     settings = keys.state.settings
     if index > 0:
-        lines.append(f"# ? after = {settings['after'].example}")
-    lines.append(f"# ? measured_at = {settings['measured_at'].example}")
+        lines.append(f"# ? after =    # such as {settings['after'].example}")
+    lines.append(f"# ? measured_at =    # such as {settings['measured_at'].example}")
     by_key: dict[str, list[Found]] = {}
     for found in state.files:
         by_key.setdefault(found.technique.key, []).append(found)

@@ -162,7 +162,7 @@ stack = "Li|LLZO|Li"              # counter electrode below, working electrode a
 diameter_um = {plan.diameter_um:.1f}
 thickness_um = {plan.thickness_um:.1f}
 area_mm2 = {plan.area_mm2:.6f}
-plates_under_positive_current = "working"    # in the cycler file's own sign
+plates_under_positive_current = "working"    # EC-Lab files: usually "counter"
 truth = "truth"                   # only a virtual cell has this
 
 [conditions]
