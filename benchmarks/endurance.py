@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -32,6 +33,7 @@ from _processes import PortWatch, as_nobody, descendants, wait_for_the_end, watc
 
 from mesolith.errors import StoreFullError, StorePermissionError
 from mesolith.pipeline.journal import read_journal
+from mesolith.pipeline.publish import CONTENTS_FILE
 from mesolith.pipeline.store import Store
 from mesolith.report.page import without_provenance
 
@@ -131,6 +133,9 @@ def digest_of(folder: Path) -> Digest:
             data = path.read_bytes()
             if path.name == "report.html" and root.name == "result":
                 data = without_provenance(data.decode("utf-8")).encode("utf-8")
+            elif path.name == CONTENTS_FILE:  # checksums, that of the page with its day included
+                listed = {k: v for k, v in json.loads(data).items() if k != "report.html"}
+                data = json.dumps(listed).encode("utf-8")
             name = f"{prefix}/{path.relative_to(root).as_posix()}"
             found[name] = hashlib.sha256(data).hexdigest()
     return found
