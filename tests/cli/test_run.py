@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -226,7 +227,10 @@ def test_an_interruption_prints_the_line_to_resume(mesolith, demo: Path) -> None
     finished = len(events(demo, "part finished"))
     assert finished >= 1
     _, said, _ = mesolith(*line.split()[1:], "--dry-run")
-    assert f" {finished} from the store" in said
+    kept = re.search(r" (\d+) from the store", said)
+    assert kept is not None, said
+    # the one worker may have committed a part that the engine no longer heard of
+    assert int(kept.group(1)) in (finished, finished + 1)
 
 
 def test_an_interruption_before_the_first_part_prints_the_line_too(
