@@ -13,7 +13,10 @@ from mesolith.io.midas import read_midas
 from mesolith.io.truth_table import read_truth
 from mesolith.io.zplot import read_zplot
 from mesolith.techniques import all_techniques
+from mesolith.virtual.cell import VirtualCell
 from mesolith.virtual.demo import folder_name, write_demo
+from mesolith.virtual.elasticity import isotropic_moduli
+from mesolith.virtual.planted import Planted
 
 STATES = ("pristine", "plating 1", "stripping 1", "plating 2", "stripping 2")
 
@@ -76,3 +79,25 @@ def test_impedance_of_the_failed_cell_is_low(folder: Path) -> None:
     failed = read_zplot(folder / "raw" / "stripping2.z")
     assert failed.real.max() < 0.1 * pristine.real.max()
     assert len(pristine.frequency) == 50
+
+
+def test_planted_effects_reach_the_files(folder: Path, tmp_path: Path) -> None:
+    planted = Planted(trend_mpa=60.0, drift_mpa=30.0, soft_short=2)
+    write_demo(tmp_path, seed=5, preset="tiny", planted=planted)
+
+    def gain(state: str) -> tuple[np.ndarray, np.ndarray]:
+        plain, other = (read_truth(p / "truth" / f"grains_{state}.csv") for p in (folder, tmp_path))
+        return plain.position[:, 2], other.stress_hydrostatic - plain.stress_hydrostatic
+
+    assert np.polyfit(*gain("stripping 2"), 1)[0] * 290.0 == pytest.approx(60.0, rel=0.02)
+    # the noise is the same in both: what differs is the planted stress and the drift
+    name = Path("raw") / folder_name("plating 2") / "Grains.csv"
+    before, after = (
+        read_midas(p / name).grain_map.lattice[:, :3].mean() for p in (folder, tmp_path)
+    )
+    cell = VirtualCell.draw(5, "tiny", planted=planted)
+    stressed = gain("plating 2")[1].mean() / (3.0 * isotropic_moduli(cell.plan.stiffness_mpa)[0])
+    assert after / before - 1.0 == pytest.approx(cell.drift[3] + stressed, abs=5e-7)
+    assert abs(cell.drift[3]) > 1e-5
+    record = Path("raw") / f"{folder_name('stripping 1')}.mpt"
+    assert (folder / record).read_bytes() != (tmp_path / record).read_bytes()

@@ -11,6 +11,7 @@ import pytest
 
 from mesolith.errors import InvalidValueError
 from mesolith.virtual.draws import draw_cell
+from mesolith.virtual.planted import Planted
 
 PRIORS = Path(__file__).parents[2] / "benchmarks" / "priors.toml"
 
@@ -66,3 +67,17 @@ def test_a_seed_repeats_and_states_may_come_in_any_order(priors: dict[str, Any])
 def test_an_unknown_draw_is_named(priors: dict[str, Any]) -> None:
     with pytest.raises(InvalidValueError, match="Draws: nominal, wide, misspecified"):
         draw_cell(0, "narrow", priors)
+
+
+def test_planted_effects_and_their_drift_reach_the_measurement(priors: dict[str, Any]) -> None:
+    planted = Planted(trend_mpa=50.0, drift_mpa=30.0)
+    plain, drawn = draw_cell(5, "wide", priors), draw_cell(5, "wide", priors, planted=planted)
+    for k, (motion, own) in enumerate(zip(drawn.motions, plain.motions, strict=True)):
+        assert motion.dilatation == own.dilatation + drawn.cell.drift[k]
+        assert np.array_equal(motion.rotation, own.rotation)
+    assert drawn.cell.drift[1:].all()
+    gain = (
+        drawn.cell.grain_truth(4).stress_hydrostatic - plain.cell.grain_truth(4).stress_hydrostatic
+    )
+    rise = np.polyfit(plain.cell.grain_truth(4).position[:, 2], gain, 1)[0]
+    assert rise * plain.cell.plan.thickness_um == pytest.approx(50.0)

@@ -14,7 +14,7 @@ cut out without being let go. Grains answer with their own cubic compliance.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,8 +27,9 @@ from mesolith.virtual.elasticity import cubic_strain, hydrostatic, isotropic_mod
 from mesolith.virtual.electrodes import Electrodes, draw_electrodes
 from mesolith.virtual.green import stress_from_eigenstrain
 from mesolith.virtual.grid import Grid, grid_around
-from mesolith.virtual.misfit import MODES, draw_misfit, mode_weights
+from mesolith.virtual.misfit import draw_misfit, mode_weights
 from mesolith.virtual.plan import CellPlan, plan_from_preset
+from mesolith.virtual.planting import drift_by_state, planted_misfit
 from mesolith.virtual.pores import Pores, draw_pores
 from mesolith.virtual.rotation import matrices_from_quaternions, random_orientations
 from mesolith.virtual.tessellation import Laguerre, cell_moments, fit_laguerre
@@ -115,12 +116,18 @@ class VirtualCell:
         misfit = draw_misfit(plan, laguerre.seed, phase, spots, rng)
         pores = draw_pores(plan, spots, rng)
         electrodes = draw_electrodes(plan, spots, rng)
-        return cls(seed, plan, laguerre, orientation, phase, misfit, pores, electrodes)
+        cell = cls(seed, plan, laguerre, orientation, phase, misfit, pores, electrodes)
+        return cell._with_planted_stress() if plan.planted.stress else cell
 
     @property
     def count(self) -> int:
         """Number of grains."""
         return len(self.phase)
+
+    @property
+    def drift(self) -> FloatArray:
+        """Planted dilatation (states,) that every lattice of a state seems to have."""
+        return drift_by_state(self.plan, self.seed)
 
     @cached_property
     def grid(self) -> Grid:
@@ -201,7 +208,7 @@ class VirtualCell:
         pore = self.pores.render(self.grid, state).ravel()[sums.pore_voxel]
         label = sums.pore_owner[pore]
         voxels = sums.voxels - np.bincount(label, minlength=self.count)
-        weights = mode_weights(self.plan.states[state], self.plan.states)
+        weights = self._weights(state)
         total = np.tensordot(weights, sums.stress, axes=1)
         in_pores = np.tensordot(weights, sums.pore_stress, axes=1)[:, pore]
         for c in range(6):
@@ -219,6 +226,23 @@ class VirtualCell:
             stress=stress,
             strain=cubic_strain(stress, rotation, self.plan.stiffness_mpa),
         )
+
+    def _with_planted_stress(self) -> VirtualCell:
+        """The same cell with the planted effects of its plan in its eigenstrains."""
+        first = replace(self, misfit=self.misfit[:1]).grain_truth(0)
+        misfit = planted_misfit(
+            self.misfit,
+            self.plan,
+            grain=first.grain,
+            position=first.position,
+            hydrostatic=first.stress_hydrostatic,
+            rng=np.random.default_rng([self.seed, 0x91A7]),
+        )
+        return replace(self, misfit=misfit)
+
+    def _weights(self, state: int) -> FloatArray:
+        """Weight of each mode of the misfit in a state."""
+        return mode_weights(self.plan.states[state], self.plan.states, len(self.misfit))
 
     def _uniform(self, state: int, total: FloatArray, voxels: NDArray[Any]) -> FloatArray:
         """Uniform stress (6,) of the solid that brings the mean over the cylinder to its load."""
@@ -246,8 +270,7 @@ class VirtualCell:
         kept: dict[int, list[FloatArray]] = self.__dict__.setdefault("_kept_fields", {})
         if state not in kept:
             kept.clear()
-            weights = mode_weights(self.plan.states[state], self.plan.states)
-            six = np.tensordot(weights, self.misfit, axes=1)
+            six = np.tensordot(self._weights(state), self.misfit, axes=1)
             fields = list(self._transformed(six, self._owner()))
             pore = self.pores.render(self.grid, state)
             solid = self.grid.in_cylinder(self.plan.diameter_um, self.plan.thickness_um) & ~pore
@@ -278,10 +301,11 @@ class VirtualCell:
         last = len(self.plan.states) - 1
         flat = owner.ravel()
         pore = np.flatnonzero(self.pores.render(self.grid, last).ravel() & (flat >= 0))
-        stress = np.empty((MODES, 6, self.count))
-        pore_stress = np.empty((MODES, 6, len(pore)))
+        modes = len(self.misfit)
+        stress = np.empty((modes, 6, self.count))
+        pore_stress = np.empty((modes, 6, len(pore)))
         label = flat + 1
-        for mode in range(MODES):
+        for mode in range(modes):
             for c, field in enumerate(self._transformed(self.misfit[mode], owner)):
                 values = field.ravel()
                 stress[mode, c] = np.bincount(label, values, minlength=self.count + 1)[1:]

@@ -20,6 +20,7 @@ from mesolith.virtual.grain_lists import (
     GrainInstrument,
     MeasuredGrains,
     draw_motions,
+    drifted,
     measure_grains,
 )
 
@@ -35,16 +36,16 @@ TRUTH_COLUMNS = (
 )
 
 
-def write_demo(folder: Path, *, seed: int, preset: str = "demo") -> None:
+def write_demo(folder: Path, *, seed: int, preset: str = "demo", **overrides: Any) -> None:
     """Write ``raw/``, ``truth/`` and ``cell.toml`` of one virtual cell below ``folder``.
 
     Each state has a MIDAS grain list with noise, lost and invented grains, mounted anew (a shift
     and a turn), and the cycler's record of the half cycle before it with an impedance sweep; the
     sweeps of the first and the last state are files of their own (.z). The lattice parameter in
-    the lists' head is wrong by about 1e-4, which nobody is told. The same seed gives the same
-    bytes.
+    the lists' head is wrong by about 1e-4, which nobody is told. ``overrides`` replace values of
+    the preset's plan, such as ``planted``. The same seed gives the same bytes.
     """
-    cell = VirtualCell.draw(seed, preset)
+    cell = VirtualCell.draw(seed, preset, **overrides)
     rng = np.random.default_rng([seed, 0xDE30])
     instrument = GrainInstrument(
         sigma_position_um=6.0,
@@ -53,7 +54,7 @@ def write_demo(folder: Path, *, seed: int, preset: str = "demo") -> None:
         reference_offset=float(rng.choice([-1.0, 1.0]) * rng.uniform(0.8e-4, 1.6e-4)),
     )
     states = [state.name for state in cell.plan.states]
-    motions = draw_motions(rng, len(states))
+    motions = drifted(draw_motions(rng, len(states)), cell.drift)
     runs = cycler_runs(cell)
     cycling = []
     (folder / "truth").mkdir(parents=True, exist_ok=True)

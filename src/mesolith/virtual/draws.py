@@ -16,9 +16,11 @@ from mesolith.virtual.grain_lists import (
     MeasuredGrains,
     Motion,
     draw_motions,
+    drifted,
     measure_grains,
 )
 from mesolith.virtual.plan import PRESETS
+from mesolith.virtual.planted import Planted
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +44,26 @@ class DrawnCell:
 
 
 def draw_cell(
-    seed: int, draw: str, priors: Mapping[str, Any], *, preset: str = "tiny"
+    seed: int,
+    draw: str,
+    priors: Mapping[str, Any],
+    *,
+    preset: str = "tiny",
+    planted: Planted | None = None,
 ) -> DrawnCell:
     """Cell and instrument of one draw ("nominal", "wide" or "misspecified").
 
     ``priors`` is the content of benchmarks/priors.toml. A value [low, high] is drawn evenly
     between its bounds, {median, factor} log-evenly between median / factor and median * factor,
     {normal = sigma} from a normal distribution about 0; a plain number stands as it is.
+    ``planted`` are effects that the cell holds beside; None: none.
     """
     if draw not in priors:
         raise InvalidValueError(
             f"no draw is called {draw!r}", remedy=f"Draws: {', '.join(priors)}."
         )
     rng = np.random.default_rng([seed, 0xD4A3])
-    value = {key: _drawn(rng, prior) for key, prior in sorted(priors[draw].items())}
+    value: dict[str, Any] = {key: _drawn(rng, prior) for key, prior in sorted(priors[draw].items())}
     pressure = value.pop("stack_pressure_mpa")
     states = PRESETS[preset].states
     own = PRESETS[preset].stiffness_mpa
@@ -79,7 +87,10 @@ def draw_cell(
         reference_offset=value.pop("reference_offset"),
         stated_share=value.pop("stated_share"),
     )
+    if planted is not None:
+        value["planted"] = planted
     cell = VirtualCell.draw(seed, preset, stack_pressure_mpa=(pressure,) * len(states), **value)
+    motions = drifted(motions, cell.drift)
     assumed = (own[0] * (1.0 + wrong), own[1] * (1.0 + wrong), own[2] * (1.0 + wrong))
     return DrawnCell(cell, instrument, motions, assumed)
 

@@ -3,12 +3,14 @@
 Sign of the files made here: positive current plates lithium on the working electrode. The cell
 is symmetric, so its voltage is the overpotential. With the charge that has passed the interfaces
 lose contact, the current focuses on the cell's hot spots and the voltage grows restless; in the
-last half cycle a filament bridges the cell and the voltage falls to nearly nothing.
+last half cycle a filament bridges the cell and the voltage falls to nearly nothing, unless the
+plan forbids it. A planted soft short takes part of the resistance away and leaves the rest.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,6 +28,7 @@ _REST_AFTER_S = 1200.0
 _INTERVAL_S = 30.0
 _SCAN_S = 5400.0
 _SETTLING_S = 40.0
+_SOFT_FROM = 0.5  # share of its half cycle after which a soft short is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +102,19 @@ class Circuit:
 
 
 def circuit_of(cell: VirtualCell, state: int) -> Circuit:
-    """Equivalent circuit of a state; after the last half cycle a filament shorts it."""
+    """Equivalent circuit of a state, with the short that it has by then."""
     area = cell.plan.area_mm2 * 1e-2  # cm2
     thickness = cell.plan.thickness_um * 1e-4  # cm
     worn = _wear(cell, state)
     bulk = thickness / 1.1e-3 / area
     boundary = 0.35 * bulk
     interface = 2.0 * (14.0 + 22.0 * worn) / area
-    shorted = worn >= 1.0
+    short = math.inf
+    if cell.plan.hard_short and worn >= 1.0:
+        short = 0.03 * (bulk + boundary)
+    elif 0 < cell.plan.planted.soft_short <= state:
+        left = cell.plan.planted.soft_short_left
+        short = (bulk + boundary + interface) * left / (1.0 - left)
     return Circuit(
         resistance=(bulk, boundary, interface),
         capacitance=(
@@ -114,7 +122,7 @@ def circuit_of(cell: VirtualCell, state: int) -> Circuit:
             1.2e-9 * area / thickness,
             4.0e-6 * area,
         ),
-        short=0.03 * (bulk + boundary) if shorted else math.inf,
+        short=short,
     )
 
 
@@ -151,7 +159,7 @@ def _run(
     clock = 0.0
     for number, step in enumerate(steps):
         if step.kind == "PEIS":
-            columns.append(_sweep(circuit_of(cell, state), clock, number, rng))
+            columns.append(sweep_rows(circuit_of(cell, state), clock, number, rng))
             continue
         since = np.linspace(0.0, step.duration, 1 + round(step.duration / step.interval))
         rows = np.zeros((len(since), 7))
@@ -161,9 +169,17 @@ def _run(
         if step.kind == "CC":
             read = gain * (1.0 + 1e-4 * rng.standard_normal(len(since)))
             rows[:, 3] = step.current * read
-            rows[:, 2] += step.current * _resistance_while_cycling(cell, state, since, rng)
+            resistance = _resistance_while_cycling(cell, state, since, rng)
+            rows[:, 2] += step.current * resistance * _scatter(cell, state, len(since))
         columns.append(rows)
         clock += step.duration
+    return record_of(started, steps, columns)
+
+
+def record_of(
+    started: datetime, steps: Sequence[ProtocolStep], columns: Sequence[FloatArray]
+) -> CyclerRun:
+    """Record of blocks of rows: step, time, voltage, current, frequency, real, imaginary."""
     table = np.concatenate(columns)
     return CyclerRun(
         started=started,
@@ -184,15 +200,18 @@ def _resistance_while_cycling(
     """Voltage over current (ohm) along a half cycle, shape of ``since`` (s)."""
     before, after = circuit_of(cell, state - 1), circuit_of(cell, state)
     share = since / since[-1]
-    end = sum(after.resistance)
-    drift = before.direct + (end - before.direct) * share**2
-    charging = 1.0 - np.exp(-since / _SETTLING_S)
+    start, end = sum(before.resistance), sum(after.resistance)
     worn = _wear(cell, state - 1) + share / max(1, _most(cell))
     focus = min(2.0, float(np.max(cell.electrodes.height, initial=0.5)))
     restless = 0.004 + 0.05 * focus * worn**1.5
     wander = _wandering(len(since), 12.0, rng)
-    resistance = drift * charging * (1.0 + restless * wander)
-    if math.isinf(after.short):
+    resistance = _course(start, end, since) * (1.0 + restless * wander)
+    soft = cell.plan.planted.soft_short
+    if 0 < soft <= state:
+        resistance[share >= (_SOFT_FROM if soft == state else 0.0)] *= (
+            cell.plan.planted.soft_short_left
+        )
+    if not (cell.plan.hard_short and _wear(cell, state) >= 1.0):
         return np.asarray(resistance)
     broken = 0.82 + 0.04 * float(rng.random())
     spikes = (share > broken - 0.12) & (rng.random(len(since)) < 0.06)
@@ -202,7 +221,27 @@ def _resistance_while_cycling(
     return np.asarray(resistance)
 
 
-def _sweep(circuit: Circuit, clock: float, number: int, rng: np.random.Generator) -> FloatArray:
+def resistance_course(
+    start: float, end: float, since: FloatArray, restless: float, rng: np.random.Generator
+) -> FloatArray:
+    """Resistance (ohm) at ``since`` (s) that goes from start to end and wanders by a share."""
+    wander = _wandering(len(since), 12.0, rng)
+    return np.asarray(_course(start, end, since) * (1.0 + restless * wander))
+
+
+def _course(start: float, end: float, since: FloatArray) -> FloatArray:
+    """Resistance along a half cycle, interfaces charging first."""
+    drift = start + (end - start) * (since / since[-1]) ** 2
+    return np.asarray(drift * (1.0 - np.exp(-since / _SETTLING_S)))
+
+
+def _scatter(cell: VirtualCell, state: int, count: int) -> FloatArray:
+    """Factors (count,) about 1 of the planted scatter; its dice are thrown apart."""
+    rng = np.random.default_rng([cell.seed, 0x5CA7, state])
+    return 1.0 + cell.plan.planted.overpotential_scatter * rng.standard_normal(count)
+
+
+def sweep_rows(circuit: Circuit, clock: float, number: int, rng: np.random.Generator) -> FloatArray:
     """Rows of an impedance sweep: 1 MHz to 0.1 Hz, seven points a decade, 0.2 % noise."""
     frequency = np.logspace(6.0, -1.0, 50)
     impedance = circuit.impedance(frequency)

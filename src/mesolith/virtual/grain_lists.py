@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -93,6 +94,12 @@ def draw_motions(
         shift = rng.normal(size=3) * shift_um / math.sqrt(3.0)
         motions.append(Motion(rotation, shift, drift * float(rng.normal())))
     return tuple(motions)
+
+
+def drifted(motions: Sequence[Motion], dilatation: FloatArray) -> tuple[Motion, ...]:
+    """The motions with a further dilatation of each state, shape (states,)."""
+    pairs = zip(motions, dilatation.tolist(), strict=True)
+    return tuple(replace(m, dilatation=m.dilatation + own) for m, own in pairs)
 
 
 def moved_truth(truth: GrainTruth, motion: Motion) -> GrainTruth:

@@ -2,6 +2,7 @@
 
 Three modes, each one tensor a grain: what was there from sintering (0), what follows the charge
 that stands on the working side and goes back with it (1), and what every half cycle leaves (2).
+A planted effect may need a fourth: what the first half cycle does and none undoes (3).
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from mesolith.virtual.arrays import FloatArray, IntArray
 from mesolith.virtual.plan import CellPlan, StatePlan
 
 MODES = 3
+EARLY_MODE = MODES
 
 
-def mode_weights(state: StatePlan, states: Sequence[StatePlan]) -> FloatArray:
-    """Weight of each mode in a state, shape (MODES,)."""
+def mode_weights(state: StatePlan, states: Sequence[StatePlan], modes: int = MODES) -> FloatArray:
+    """Weight of each of the first ``modes`` modes in a state, shape (modes,)."""
     most = max(1, max(other.passed for other in states))
-    return np.array([1.0, float(state.net), state.passed / most])
+    weights = [1.0, float(state.net), state.passed / most, float(state.passed > 0)]
+    return np.array(weights[:modes])
 
 
 def draw_misfit(
@@ -41,11 +44,11 @@ def draw_misfit(
     misfit = np.zeros((MODES, count, 6))
     misfit[0] = plan.residual * _random_tensors(rng, count)
     misfit[0, minority, :3] += (plan.minority * (0.25 + sign[minority]))[:, None]
-    misfit[1] = 0.15 * plan.residual * _random_tensors(rng, count)
+    misfit[1] = 0.15 * plan.flicker * plan.residual * _random_tensors(rng, count)
     misfit[1, minority, :3] += (
         plan.cycling * (0.6 * sign[minority] + 0.4 * _bounded(rng, int(minority.sum())))
     )[:, None]
-    misfit[2] = 0.2 * plan.residual * _random_tensors(rng, count)
+    misfit[2] = 0.2 * plan.flicker * plan.residual * _random_tensors(rng, count)
     distance = np.linalg.norm(seed[:, None, :] - spots[None, :, :], axis=2)
     near = np.exp(-0.5 * (distance / plan.hot_spot_um) ** 2).sum(axis=1)
     misfit[2, :, :3] -= (plan.damage * near)[:, None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mesolith.errors import InvalidValueError
+from mesolith.virtual.planted import Planted
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,15 @@ class StatePlan:
     passed: int
 
 
-FIVE_STATES = (
-    StatePlan("pristine", 0, 0),
-    StatePlan("plating 1", 1, 1),
-    StatePlan("stripping 1", 0, 2),
-    StatePlan("plating 2", 1, 3),
-    StatePlan("stripping 2", 0, 4),
-)
+def alternating_states(half_cycles: int) -> tuple[StatePlan, ...]:
+    """Pristine, then plated and stripped in turn, that many half cycles in all."""
+    pairs = range(1, half_cycles + 1)
+    names = [f"{'plating' if k % 2 else 'stripping'} {(k + 1) // 2}" for k in pairs]
+    later = (StatePlan(name, k % 2, k) for k, name in zip(pairs, names, strict=True))
+    return (StatePlan("pristine", 0, 0), *later)
+
+
+FIVE_STATES = alternating_states(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,10 @@ class CellPlan:
     number of grains follows from the volume. The amplitudes are dilatational eigenstrains:
     ``residual`` of every grain, ``minority`` of the grains of the second polymorph,
     ``cycling`` what one half cycle of plating adds there, ``damage`` what the whole protocol
-    leaves at the hot spots. ``stack_pressure_mpa`` is one value for each state.
+    leaves at the hot spots. ``flicker`` scales what every grain changes by at random,
+    ``pore_growth`` how pores grow. With ``hard_short`` a filament bridges the cell in the last
+    half cycle. ``stack_pressure_mpa`` is one value for each state.
+    ``planted`` are effects of chosen strength beside all of this.
     """
 
     diameter_um: float
@@ -54,11 +60,15 @@ class CellPlan:
     minority: float = 2.4e-3
     cycling: float = 7.0e-4
     damage: float = 9.0e-4
+    flicker: float = 1.0
+    pore_growth: float = 1.0
     stiffness_mpa: tuple[float, float, float] = (169_800.0, 63_900.0, 69_800.0)
     current_ma_cm2: float = 0.1
     half_cycle_h: float = 3.75
+    hard_short: bool = True
     voxels_across: float = 6.0
     states: tuple[StatePlan, ...] = FIVE_STATES
+    planted: Planted = Planted()
 
     def __post_init__(self) -> None:
         for name in ("diameter_um", "thickness_um", "grain_um", "voxels_across"):
@@ -69,6 +79,10 @@ class CellPlan:
         if len(self.stack_pressure_mpa) != len(self.states):
             raise InvalidValueError(
                 f"{len(self.stack_pressure_mpa)} stack pressures for {len(self.states)} states"
+            )
+        if self.planted.soft_short >= len(self.states):
+            raise InvalidValueError(
+                f"soft_short names half cycle {self.planted.soft_short} of {len(self.states) - 1}"
             )
 
     @property

@@ -53,5 +53,5 @@ def draw_pores(plan: CellPlan, spots: FloatArray, rng: np.random.Generator) -> P
     near = np.exp(-0.5 * (distance / (1.5 * plan.hot_spot_um)) ** 2).sum(axis=1)
     most = max(1, max(state.passed for state in plan.states))
     passed = np.array([state.passed / most for state in plan.states])
-    growth = 1.0 + passed[:, None] * (0.02 + 0.25 * np.minimum(near, 1.0))
+    growth = 1.0 + plan.pore_growth * passed[:, None] * (0.02 + 0.25 * np.minimum(near, 1.0))
     return Pores(centre, diameter / 2.0 * growth)
