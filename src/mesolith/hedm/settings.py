@@ -9,7 +9,7 @@ from mesolith.pipeline.settings import setting
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """[hedm]: errors of the grain maps, and how grains are tracked and referred to."""
+    """[hedm]: errors of the grain maps, how grains are tracked, and what is asked of them."""
 
     sigma_position_um: float = setting(
         "number",
@@ -86,6 +86,69 @@ class Settings:
         default="infinitesimal",
         choices=("infinitesimal", "biot", "green-lagrange"),
         example='"infinitesimal"',
+    )
+    spots: int = setting(
+        "integer",
+        "How many of the hottest and of the coldest grains are hot and cold spots.",
+        default=10,
+        minimum=1,
+        maximum=10_000,
+        example="10",
+    )
+    spot_share: float | None = setting(
+        "number",
+        "Share of all followed grains that are hot, and that are cold spots; takes the place of "
+        "hedm.spots.",
+        default=None,
+        minimum=1e-5,
+        maximum=0.25,
+        example="0.01",
+    )
+    spots_from: str | None = setting(
+        "text",
+        "State whose stress chooses the spots that are then followed through all states; default: "
+        "the first with grains.",
+        default=None,
+        example='"pristine"',
+    )
+    neighbourhood: str = setting(
+        "choice",
+        "Neighbourhood of a spot, of radius 2 mean grain radii, 2 mean grain diameters or 70 um "
+        "(the paper has both wordings), or the grain alone.",
+        default="radius",
+        choices=("radius", "diameter", "70 um", "grain"),
+        example='"radius"',
+    )
+    clusters: int = setting(
+        "integer",
+        "Clusters that k-means makes of place and hydrostatic stress.",
+        default=3,
+        minimum=2,
+        maximum=20,
+        example="3",
+    )
+    cluster_scaling: str = setting(
+        "choice",
+        "What k-means weighs: each column by its standard deviation, or um and MPa as they are.",
+        default="standard",
+        choices=("standard", "none"),
+        example='"standard"',
+    )
+    paths: int = setting(
+        "integer",
+        "Stress-flow pathways from so many of the hottest grains of each state.",
+        default=50,
+        minimum=2,
+        maximum=10_000,
+        example="50",
+    )
+    permutations: int = setting(
+        "integer",
+        "Random exchanges behind each p-value of space and pathways.",
+        default=10_000,
+        minimum=99,
+        maximum=1_000_000,
+        example="10000",
     )
 
 

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from mesolith.pipeline.technique import Step
 
+_BALANCE = (
+    "conditions.stack_pressure_mpa",
+    "conditions.lateral",
+    "electrolyte",
+    "hedm.reference",
+    "hedm.equilibrium",
+    "cell.diameter_um",
+    "cell.thickness_um",
+)
+_SPOTS = ("hedm.spots", "hedm.spot_share", "hedm.neighbourhood")
+
 STEPS: tuple[Step, ...] = (
     Step(
         name="link.track",
@@ -20,15 +31,7 @@ STEPS: tuple[Step, ...] = (
         compute="mesolith.link.balance:compute",
         per="cell",
         inputs=("hedm.read", "link.track?"),
-        settings=(
-            "conditions.stack_pressure_mpa",
-            "conditions.lateral",
-            "electrolyte",
-            "hedm.reference",
-            "hedm.equilibrium",
-            "cell.diameter_um",
-            "cell.thickness_um",
-        ),
+        settings=_BALANCE,
         record="mesolith.records.reference:Reference",
     ),
     Step(
@@ -53,5 +56,75 @@ STEPS: tuple[Step, ...] = (
             "clock.beamline",
         ),
         record="mesolith.records.history:History",
+    ),
+    Step(
+        name="link.extremes",
+        version=1,
+        compute="mesolith.link.extremes:compute",
+        per="cell",
+        inputs=("link.stress", "link.balance", "link.track?"),
+        settings=("hedm.spots",),
+        record="mesolith.records.extremes:StressExtremes",
+    ),
+    Step(
+        name="link.stiffness",
+        version=1,
+        compute="mesolith.link.stiffness:compute",
+        per="cell",
+        inputs=("hedm.read", "link.track?"),
+        settings=(*_BALANCE, "hedm.strain_definition"),
+        record="mesolith.records.stiffness:StressUnderStiffness",
+    ),
+    Step(
+        name="link.follow",
+        version=1,
+        compute="mesolith.link.follow:compute",
+        per="cell",
+        inputs=("link.stress", "link.track", "link.history?"),
+        record="mesolith.records.followed:FollowedGrains",
+    ),
+    Step(
+        name="link.space",
+        version=1,
+        compute="mesolith.link.statistics:compute_space",
+        per="cell",
+        inputs=("link.follow",),
+        settings=("hedm.clusters", "hedm.cluster_scaling", "hedm.permutations"),
+        record="mesolith.records.space:SpatialStatistics",
+    ),
+    Step(
+        name="link.hotspots",
+        version=1,
+        compute="mesolith.link.statistics:compute_hotspots",
+        per="cell",
+        inputs=("link.follow",),
+        settings=(*_SPOTS, "hedm.spots_from"),
+        record="mesolith.records.hotspots:HotSpots",
+    ),
+    Step(
+        name="link.pathways",
+        version=1,
+        compute="mesolith.link.statistics:compute_pathways",
+        per="cell",
+        inputs=("link.follow",),
+        settings=("hedm.paths", "hedm.permutations"),
+        record="mesolith.records.pathways:Pathways",
+    ),
+    Step(
+        name="link.transitions",
+        version=1,
+        compute="mesolith.link.statistics:compute_transitions",
+        per="cell",
+        inputs=("link.follow",),
+        settings=_SPOTS,
+        record="mesolith.records.transitions:Transitions",
+    ),
+    Step(
+        name="link.findings",
+        version=1,
+        compute="mesolith.link.findings:compute",
+        per="cell",
+        inputs=("link.space", "link.hotspots", "link.pathways", "link.transitions"),
+        record="mesolith.records.findings:Findings",
     ),
 )

@@ -56,21 +56,32 @@ def compute(work: Work) -> None:
     remarks: list[Remark] = []
     _check_phases(names, maps)
     materials = materials_of_phases(maps[0].phases, work.table("electrolyte"), remarks)
-    given = work.settings["conditions.stack_pressure_mpa"]
-    reference = reference_from_equilibrium(
+    reference = reference_of_settings(names, maps, materials, trackings, work.settings)
+    remarks += remarks_on(reference)
+    write_record(work.folder / "record.h5", reference)
+    write_remarks(work.folder, remarks)
+
+
+def reference_of_settings(
+    names: Sequence[str],
+    maps: Sequence[GrainMap],
+    materials: Sequence[Material],
+    trackings: Sequence[Tracking],
+    settings: Mapping[str, Any],
+) -> Reference:
+    """Reference as the keys of cell.toml ask for it; trackings that do not join all states
+    are left aside."""
+    return reference_from_equilibrium(
         names,
         maps,
         materials=materials,
         trackings=trackings if len(trackings) == len(maps) - 1 else (),
-        pressure=pressures_of_states(given, names),
-        lateral=work.settings["conditions.lateral"],
-        mode=work.settings["hedm.reference"],
-        equilibrium=work.settings["hedm.equilibrium"],
-        body_volume=_body_volume(work.settings),
+        pressure=pressures_of_states(settings["conditions.stack_pressure_mpa"], names),
+        lateral=settings["conditions.lateral"],
+        mode=settings["hedm.reference"],
+        equilibrium=settings["hedm.equilibrium"],
+        body_volume=_body_volume(settings),
     )
-    remarks += remarks_on(reference)
-    write_record(work.folder / "record.h5", reference)
-    write_remarks(work.folder, remarks)
 
 
 def pressures_of_states(given: Any, states: Sequence[str]) -> FloatArray | None:

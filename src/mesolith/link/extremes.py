@@ -9,12 +9,20 @@ once its measured value is known.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import erfc, ndtri
 
 from mesolith.axes import FloatArray
 from mesolith.errors import InvalidValueError
-from mesolith.records.extremes import ExtremeGrains
+from mesolith.io.record_file import read_record, write_record
+from mesolith.link.reality import probability_real
+from mesolith.pipeline.work import Remark, Work, write_remarks
+from mesolith.records.extremes import ExtremeGrains, StressExtremes
+from mesolith.records.grains import GrainMap
+from mesolith.records.reference import Reference
+from mesolith.records.tracking import Tracking
 
 _SUPPORT = 300
 _CLASSES = 6
@@ -24,6 +32,41 @@ _ROUNDS = 3_000
 _RESAMPLES = 16
 _ROUNDS_AGAIN = 400
 _DECIDING = 400
+_SEED = 20_221_031
+
+
+def compute(work: Work) -> None:
+    """Step link.extremes: StressExtremes of the cell; a state that cannot tell is left out."""
+    sources = work.inputs["link.stress"]
+    maps = [read_record(source.record_file, GrainMap) for source in sources]
+    trackings = [read_record(s.record_file, Tracking) for s in work.inputs.get("link.track", ())]
+    reference = read_record(work.source("link.balance").record_file, Reference)
+    lost = np.array([reference.lost_share[reference.row(source.label)] for source in sources])
+    real = probability_real([len(m) for m in maps], trackings, lost)
+    remarks, states, shares, found = [], [], [], []
+    for source, grains, sure in zip(sources, maps, real, strict=True):
+        stress, error = grains.stress_hydrostatic, grains.stress_hydrostatic_se
+        if stress is None or error is None:
+            continue
+        good = np.isfinite(stress) & np.isfinite(error)
+        try:
+            extremes = extreme_grains(
+                stress[good],
+                error[good],
+                real=sure[good],
+                count=work.settings["hedm.spots"],
+                seed=_SEED,
+            )
+        except InvalidValueError as told:
+            remarks.append(Remark("gap", f"extremes of {source.label}", told.what))
+            continue
+        ids = grains.grain_id[good][extremes.grain]
+        states.append(source.label)
+        shares.append(float(sure[good].mean()))
+        found.append(replace(extremes, grain=ids))
+    record = StressExtremes(state=tuple(states), real_share=np.array(shares), extremes=tuple(found))
+    write_record(work.folder / "record.h5", record)
+    write_remarks(work.folder, remarks)
 
 
 def extreme_grains(

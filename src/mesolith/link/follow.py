@@ -8,12 +8,33 @@ import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
+from mesolith.io.record_file import read_record, write_record
+from mesolith.pipeline.work import Remark, Work, write_remarks
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.grains import GrainMap
 from mesolith.records.history import History
 from mesolith.records.tracking import Tracking
 
 _FIELDS = ("stress_hydrostatic", "stress_von_mises")
+
+
+def compute(work: Work) -> None:
+    """Step link.follow: FollowedGrains of the cell; empty, with a remark, where none remain."""
+    sources = work.inputs["link.stress"]
+    names = [source.label for source in sources]
+    maps = [read_record(source.record_file, GrainMap) for source in sources]
+    trackings = [read_record(s.record_file, Tracking) for s in work.inputs["link.track"]]
+    direction = np.zeros(len(names), dtype=np.int64)
+    if "link.history" in work.inputs:
+        history = read_record(work.source("link.history").record_file, History)
+        direction = directions_from_history(history, names)
+    try:
+        followed = followed_grains(names, maps, trackings, direction)
+    except InvalidValueError as error:
+        remark = Remark("gap", "followed grains", f"{error.what}: no statistics over the states")
+        write_remarks(work.folder, [remark])
+        followed = _nobody(names, direction)
+    write_record(work.folder / "record.h5", followed)
 
 
 def followed_grains(
@@ -77,6 +98,27 @@ def followed_grains(
         von_mises=columns["stress_von_mises"],
         von_mises_se=columns["stress_von_mises_se"],
         von_mises_common_se=_own_common_error(maps, "stress_von_mises"),
+    )
+
+
+def _nobody(states: Sequence[str], direction: IntArray) -> FollowedGrains:
+    """Followed grains of states that share none."""
+    count = len(states)
+    table, line = np.zeros((0, count)), np.zeros(count)
+    return FollowedGrains(
+        state=tuple(states),
+        direction=direction,
+        grain=np.zeros(0, dtype=np.int64),
+        row=np.zeros((0, count), dtype=np.int64),
+        probability=np.zeros(0),
+        position=np.zeros((0, 3)),
+        radius=np.zeros(0),
+        hydrostatic=table,
+        hydrostatic_se=table,
+        hydrostatic_common_se=line,
+        von_mises=table,
+        von_mises_se=table,
+        von_mises_common_se=line,
     )
 
 

@@ -29,6 +29,7 @@ from mesolith.records.hotspots import SpotChanges, SpotHistory
 
 SpotKind = Literal["hot", "cold"]
 Neighbourhood = Literal["grain", "radius", "diameter", "70 um"]
+Chosen = Literal["fixed", "anew"]
 Halves = Mapping[int, tuple[FloatArray, FloatArray]]
 
 SPOTS = 10
@@ -153,7 +154,7 @@ def spot_history(
     *,
     kind: SpotKind = "hot",
     count: int = SPOTS,
-    chosen: Literal["fixed", "anew"] = "fixed",
+    chosen: Chosen = "fixed",
     state: int = 0,
     neighbourhood: Neighbourhood = "radius",
     quantity: StressKind = "hydrostatic",
@@ -206,43 +207,50 @@ def spot_changes(
     count: int = SPOTS,
     neighbourhood: Neighbourhood = "radius",
     quantity: StressKind = "hydrostatic",
+    chosen: Chosen = "anew",
+    state: int = 0,
     halves: Halves | None = None,
     level: float = 0.68,
     seed: int = 0,
 ) -> SpotChanges:
     """Do the neighbourhoods of the most extreme grains change more than the pellet does?
 
-    The spots of each question are chosen in its earlier state. The change is judged against the
+    The spots of each question are chosen in its first state. The change is judged against the
     mean of all followed grains, so that a drift common to a state cannot make one; p-values come
     from turning the signs of blocks of grains, Holm's correction from all questions together.
 
     Parameters
     ----------
     steps
-        Pairs of states; None: each transition, and first to last.
+        Pairs of states: the one that chooses, and the other. None: with ``chosen`` "anew" each
+        transition, and first to last; with "fixed" from ``state`` to every other state.
     halves
         By number of state: stress from either half of the reflections. All states that choose
         must be there; None: the noise model.
     level
         Probability that an interval holds the truth.
     """
-    pairs = _default_steps(len(followed.state)) if steps is None else steps
+    states = len(followed.state)
+    pairs = _default_steps(states, chosen, state) if steps is None else steps
     around = neighbourhoods(followed, neighbourhood)
     block, _ = stress_blocks(followed, quantity)
     found: dict[str, list[float]] = {}
     names = []
+    choices: dict[tuple[SpotKind, int], SpotChoice] = {}
     for kind in kinds:
         for first, last in pairs:
-            choice = choose_spots(
-                followed,
-                first,
-                kind=kind,
-                count=count,
-                quantity=quantity,
-                around=around,
-                halves=None if halves is None else halves[first],
-                seed=seed,
-            )
+            if (kind, first) not in choices:
+                choices[kind, first] = choose_spots(
+                    followed,
+                    first,
+                    kind=kind,
+                    count=count,
+                    quantity=quantity,
+                    around=around,
+                    halves=None if halves is None else halves[first],
+                    seed=seed,
+                )
+            choice = choices[kind, first]
             answer = _change(followed, choice, last, around, block, quantity, level, seed)
             names.append(f"{kind}: {followed.state[first]} to {followed.state[last]}")
             for name, value in answer.items():
@@ -255,6 +263,7 @@ def spot_changes(
         spots=count,
         grains=np.array(found["grains"], dtype=np.int64),
         level=level,
+        chosen=chosen,
         correction="noise model" if halves is None else "halves of the reflections",
         neighbourhood=neighbourhood,
         reach=neighbourhood_reach(neighbourhood, followed.radius),
@@ -262,7 +271,9 @@ def spot_changes(
     )
 
 
-def _default_steps(states: int) -> tuple[tuple[int, int], ...]:
+def _default_steps(states: int, chosen: Chosen, state: int) -> tuple[tuple[int, int], ...]:
+    if chosen == "fixed":
+        return tuple((state, k) for k in range(states) if k != state)
     steps = [(k, k + 1) for k in range(states - 1)]
     return tuple(steps if states < 3 else [*steps, (0, states - 1)])
 

@@ -39,3 +39,18 @@ class ExtremeGrains(Record):
     spread: float = quantity("standard deviation of the true stress", unit="MPa")
     grains: int = quantity("grains", dtype="int64")
     level: float = quantity("probability that an interval holds the truth")
+
+
+@dataclass(frozen=True, slots=True)
+class StressExtremes(Record):
+    """Extreme grains of the hydrostatic stress, state by state.
+
+    ``grain`` in ``extremes`` are grain ids of the state's map. ``real_share`` is the mean
+    probability of a grain to be no false one.
+    """
+
+    plot: ClassVar[tuple[str, str] | None] = None
+
+    state: tuple[str, ...] = quantity("state", shape=("state",), dtype="str")
+    real_share: FloatArray = quantity("share of real grains", shape=("state",))
+    extremes: tuple[ExtremeGrains, ...] = ()

@@ -79,7 +79,37 @@ class SpotChanges(Record):
     spots: int = quantity("spots", dtype="int64")
     grains: IntArray = quantity("grains in the neighbourhoods", shape=("question",), dtype="int64")
     level: float = quantity("probability that an interval holds the truth")
+    chosen: str = quantity('"fixed" from one state or "anew" in each', dtype="str")
     correction: str = quantity('"noise model" or "halves of the reflections"', dtype="str")
     neighbourhood: str = quantity("rule of the neighbourhood", dtype="str")
     reach: float = quantity("radius of the neighbourhood", unit="um")
     quantity: str = quantity("stress by which the spots are chosen", dtype="str")
+
+
+@dataclass(frozen=True, slots=True)
+class HotSpots(Record):
+    """All that is asked of hot and cold spots: which they are, and whether they change.
+
+    One history for each kind of spot ("hot", "cold"), way of choosing ("fixed", "anew"),
+    neighbourhood and stress; one record of changes for each way of choosing and stress.
+    """
+
+    histories: tuple[SpotHistory, ...] = ()
+    changes: tuple[SpotChanges, ...] = ()
+
+    def history(
+        self, *, kind: str, chosen: str, quantity: str, neighbourhood: str | None = None
+    ) -> SpotHistory | None:
+        """The first history of that kind, way of choosing, stress and neighbourhood, or None."""
+        for found in self.histories:
+            same = (found.kind, found.chosen, found.quantity) == (kind, chosen, quantity)
+            if same and neighbourhood in (None, found.neighbourhood):
+                return found
+        return None
+
+    def changes_of(self, *, chosen: str, quantity: str) -> SpotChanges | None:
+        """Changes by that way of choosing and stress, or None."""
+        for found in self.changes:
+            if (found.chosen, found.quantity) == (chosen, quantity):
+                return found
+        return None

@@ -54,3 +54,14 @@ class StressPathways(Record):
     grains: int = quantity("grains followed", dtype="int64")
     height: float = quantity("height of the body that relaxation is divided by", unit="um")
     reach: float = quantity("distance up to which grains are neighbours", unit="um")
+
+
+@dataclass(frozen=True, slots=True)
+class Pathways(Record):
+    """Pathways by each rule ("grain", "cluster"); empty where too few grains are followed."""
+
+    rules: tuple[StressPathways, ...] = ()
+
+    def of(self, rule: str) -> StressPathways | None:
+        """Pathways by that rule, or None."""
+        return next((found for found in self.rules if found.rule == rule), None)

@@ -81,3 +81,18 @@ class SpatialPattern(Record):
     reach: float = quantity("distance up to which grains are neighbours", unit="um")
     permutations: int = quantity("permutations", dtype="int64")
     quantity: str = quantity("stress that was tested", dtype="str")
+
+
+@dataclass(frozen=True, slots=True)
+class SpatialStatistics(Record):
+    """Clusters as the paper draws them, and tests of pattern for each kind of stress.
+
+    Both are empty where too few grains are followed through all states.
+    """
+
+    clusters: tuple[StressClusters, ...] = ()
+    patterns: tuple[SpatialPattern, ...] = ()
+
+    def pattern(self, quantity: str) -> SpatialPattern | None:
+        """Pattern of that stress ("hydrostatic", "von_mises"), or None."""
+        return next((p for p in self.patterns if p.quantity == quantity), None)

@@ -71,3 +71,10 @@ class DirectionSeparation(Record):
     spots: int = quantity("spots of each kind", dtype="int64")
     grains: int = quantity("grains followed", dtype="int64")
     level: float = quantity("probability that an interval holds the truth")
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions(Record):
+    """Separation by direction of the current; empty with fewer than three such transitions."""
+
+    separation: tuple[DirectionSeparation, ...] = ()
