@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mesolith.pipeline.technique import Figure, Step, Technique
 
+_AREA = ("cell.area_mm2", "cell.area_se_mm2")
+
 TECHNIQUE = Technique(
     name="echem",
     key="cycling",
@@ -35,6 +37,49 @@ TECHNIQUE = Technique(
                 "echem.current_share",
             ),
             record="mesolith.records.cycling:Cycling",
+        ),
+        Step(
+            name="echem.impedance",
+            version=1,
+            compute="mesolith.echem.impedance:compute",
+            per="state",
+            inputs=("echem.read",),
+            settings=(
+                *_AREA,
+                "cell.thickness_um",
+                "echem.circuit",
+                "echem.weighting",
+                "echem.kramers_kronig_tolerance",
+            ),
+            record="mesolith.records.spectra:ImpedanceFits",
+            cost="mesolith.echem.impedance:cost",
+        ),
+        Step(
+            name="echem.resistance",
+            version=1,
+            compute="mesolith.echem.resistance:compute",
+            per="cell",
+            inputs=("echem.read", "echem.impedance"),
+            settings=(*_AREA, "state.after"),
+            record="mesolith.records.plating:HalfCycleResistance",
+        ),
+        Step(
+            name="echem.critical_current",
+            version=1,
+            compute="mesolith.echem.critical_current:compute",
+            per="cell",
+            inputs=("echem.read",),
+            settings=_AREA,
+            record="mesolith.records.plating:CriticalCurrent",
+        ),
+        Step(
+            name="echem.capacity",
+            version=1,
+            compute="mesolith.echem.capacity:compute",
+            per="cell",
+            inputs=("echem.read", "echem.critical_current"),
+            settings=(*_AREA, "echem.current_gain_se", "conditions.lithium_thickness_um"),
+            record="mesolith.records.plating:PlatedCapacity",
         ),
     ),
     figures=(

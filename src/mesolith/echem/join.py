@@ -69,7 +69,7 @@ def _half_cycles(timed: list[Part]) -> HalfCycles | None:
             shifted = part.half_cycles.first_row + offset
             found.append(replace(part.half_cycles, first_row=shifted))
             offset += len(part.points.time)
-    return _stacked(HalfCycles, found)
+    return stacked(HalfCycles, found)
 
 
 def _impedance(parts: list[Part]) -> Impedance | None:
@@ -78,10 +78,11 @@ def _impedance(parts: list[Part]) -> Impedance | None:
     for spectrum in sorted(spectra, key=lambda s: np.nan_to_num(s.time[0], nan=np.inf)):
         found.append(replace(spectrum, sweep=spectrum.sweep + offset))
         offset = int(found[-1].sweep[-1]) + 1
-    return _stacked(Impedance, found)
+    return stacked(Impedance, found)
 
 
-def _stacked(kind: Any, records: list[Any]) -> Any:
+def stacked(kind: Any, records: list[Any]) -> Any:
+    """One record of rows from several of that kind; None where there are none."""
     if not records:
         return None
     return kind(
