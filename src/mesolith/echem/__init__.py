@@ -26,7 +26,7 @@ TECHNIQUE = Technique(
     steps=(
         Step(
             name="echem.read",
-            version=1,
+            version=2,
             compute="mesolith.echem.read:compute",
             per="state",
             inputs=("raw",),

@@ -55,10 +55,10 @@ def choose_circuit(sweeps: Sequence[Sweep], *, weighting: Weighting = "modulus")
     Up to three sweeps (first, middle, last) choose. With a resistance in series (left out where
     it is lost in the arcs) up to three depressed arcs are tried, then diffusion in place of the
     slowest arc and beside it. An exponent held at one makes its element a capacitance. An
-    inductance is tried where the highest frequency lies below the axis. An arc must lie within the measured
-    frequencies, or half a decade beyond. The criterion is
-    Schwarz's (1978, 10.1214/aos/1176344136), its mean square residual (relative to abs(Z))
-    enlarged by that of 0.2 %.
+    inductance is tried where the highest frequency lies below the axis. An arc must lie within
+    the measured frequencies, or half a decade beyond. The criterion is Schwarz's (1978,
+    10.1214/aos/1176344136), its mean square residual (relative to abs(Z)) enlarged by that of
+    0.2 %.
     """
     asked = [sweeps[k] for k in sorted({0, len(sweeps) // 2, len(sweeps) - 1})][:_ASKED]
     if not asked:
