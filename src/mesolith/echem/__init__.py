@@ -89,5 +89,29 @@ TECHNIQUE = Technique(
             "after Dixit 2022, Fig. S3b-c",
             "mesolith.echem.figure_polarisation:draw",
         ),
+        Figure(
+            "half_cycles",
+            "Half cycles: restlessness, resistance, slope",
+            "after Dixit 2022, Fig. S20, electrochemical half",
+            "mesolith.echem.figure_half_cycles:draw",
+        ),
+        Figure(
+            "capacity",
+            "Capacity against device targets, and critical current",
+            "targets of Hatzell 2020",
+            "mesolith.echem.figure_capacity:draw",
+        ),
+        Figure(
+            "impedance",
+            "Impedance by cycle",
+            "beside Dixit 2022, Fig. S3c",
+            "mesolith.echem.figure_impedance:draw",
+        ),
+        Figure(
+            "pressure",
+            "Pressure beside voltage",
+            "after Hatzell 2020, Fig. 2a-c",
+            "mesolith.echem.figure_pressure:draw",
+        ),
     ),
 )

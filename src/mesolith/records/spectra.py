@@ -143,4 +143,7 @@ class ImpedanceFits(Record):
 
     circuit: str = quantity("circuit of the state's fits, empty without one", dtype="str")
     circuit_choice: str = quantity("how the circuit was chosen, in words", dtype="str")
+    tolerance: float = quantity(
+        "disagreement below which a spectrum passes the Kramers-Kronig test, relative to abs(Z)"
+    )
     common: tuple[CommonMode, ...] = ()
