@@ -134,7 +134,7 @@ def plated_capacity(
         failed_in=failed,
         charge_before_failure=passed,
         relative_se=float(np.hypot(by_area, current_gain_se)),
-        common=(
+        common_modes=(
             *scaling_mode("area", by_area, {name: -value for name, value in values.items()}),
             *scaling_mode("current gain", current_gain_se, values | {"charge": charge}),
         ),

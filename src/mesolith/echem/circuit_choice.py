@@ -22,7 +22,6 @@ _FLOOR = 0.002  # of abs(Z): instruments are calibrated to that, and no element 
 _MOST_ARCS = 3
 _UNDETERMINED = 1.0  # standard error over value, of resistances and the like
 _BEYOND = 3.0
-_ASKED = 3  # sweeps that choose
 _FREEDOM = 4  # numbers that a fit must leave over
 
 
@@ -60,9 +59,9 @@ def choose_circuit(sweeps: Sequence[Sweep], *, weighting: Weighting = "modulus")
     10.1214/aos/1176344136), its mean square residual (relative to abs(Z)) enlarged by that of
     0.2 %.
     """
-    asked = [sweeps[k] for k in sorted({0, len(sweeps) // 2, len(sweeps) - 1})][:_ASKED]
-    if not asked:
+    if not sweeps:
         return None
+    asked = [sweeps[k] for k in sorted({0, len(sweeps) // 2, len(sweeps) - 1})]
     judge = _Judge(asked, weighting)
     inductance = any(float(z[np.argmax(f)].imag) > 0.0 for f, z in asked)
 

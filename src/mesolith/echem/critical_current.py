@@ -177,7 +177,7 @@ def critical_current(
         charge=float(np.sum(np.abs(half.charge))),
         evidence=tuple(text for k in unclear for text in _numbered(k, seen[k])),
         signs=signs,
-        common=scaling_mode("area", relative, {"lower": -lower}),
+        common_modes=scaling_mode("area", relative, {"lower": -lower}),
     )
 
 
@@ -387,5 +387,7 @@ def _bracket(
         charge=charge,
         evidence=words,
         signs=signs,
-        common=scaling_mode("area", relative, {"lower": -lower, "upper": -upper, "value": -value}),
+        common_modes=scaling_mode(
+            "area", relative, {"lower": -lower, "upper": -upper, "value": -value}
+        ),
     )

@@ -136,7 +136,7 @@ def fits_of_impedance(
         circuit=text if text is not None and any(rows.columns["fitted"]) else "",
         circuit_choice=CHOICE if circuit == AUTO else "given as echem.circuit",
         tolerance=tolerance,
-        common=scaling_mode(
+        common_modes=scaling_mode(
             "area", relative, {"arc_areal_resistance": arrays["arc_areal_resistance"]}
         ),
     )

@@ -152,7 +152,7 @@ def resistance_of_half_cycles(
         scatter=np.array([c.scatter for c in courses]),
         scatter_se=np.array([c.scatter_se for c in courses]),
         area_relative_se=relative,
-        common=scaling_mode(
+        common_modes=scaling_mode(
             "area", relative, {"current_density": -density, "areal_resistance": resistance * area}
         ),
     )

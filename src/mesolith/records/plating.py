@@ -97,7 +97,7 @@ class HalfCycleResistance(Record):
         "standard error of the scatter", unit="V", shape=("half_cycle",)
     )
     area_relative_se: float = quantity("relative standard error of the area")
-    common: tuple[CommonMode, ...] = ()
+    common_modes: tuple[CommonMode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class PlatedCapacity(Record):
     charge_before_failure: float = quantity("charge passed before failure, or so far", unit="C")
     relative_se: float = quantity("relative standard error common to all capacities")
     targets: DeviceTargets | None = None
-    common: tuple[CommonMode, ...] = ()
+    common_modes: tuple[CommonMode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +215,4 @@ class CriticalCurrent(Record):
     charge: float = quantity("charge passed in all until then", unit="C")
     evidence: tuple[str, ...] = quantity("evidence, in words", shape=("evidence",), dtype="str")
     signs: ShortSigns | None = None
-    common: tuple[CommonMode, ...] = ()
+    common_modes: tuple[CommonMode, ...] = ()

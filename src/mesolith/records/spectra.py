@@ -146,4 +146,4 @@ class ImpedanceFits(Record):
     tolerance: float = quantity(
         "disagreement below which a spectrum passes the Kramers-Kronig test, relative to abs(Z)"
     )
-    common: tuple[CommonMode, ...] = ()
+    common_modes: tuple[CommonMode, ...] = ()
