@@ -66,13 +66,14 @@ def equal(a: Record, b: Record) -> bool:
                 if (m.name, m.sigma, m.unit) != (n.name, n.sigma, n.unit):
                     return False
                 if any(
-                    not np.array_equal(m.derivatives[k], n.derivatives[k]) for k in m.derivatives
+                    not np.array_equal(m.derivatives[k], n.derivatives[k], equal_nan=True)
+                    for k in m.derivatives
                 ):
                     return False
         elif isinstance(x, np.ndarray):
             if not np.array_equal(x, y, equal_nan=True):
                 return False
-        elif x != y:
+        elif x != y and not (x != x and y != y):
             return False
     return True
 

@@ -11,8 +11,11 @@ from mesolith.records.cycling import Cycling, HalfCycles, Impedance
 from mesolith.records.field import CommonMode, Record
 from mesolith.records.grains import GrainMap, Phases
 from mesolith.records.history import History
+from mesolith.records.spectra import ImpedanceFits
 from mesolith.records.tracking import Tracking
 from mesolith.records.truth import TrueGrains
+
+from .synthetic_echem import fits_of_state, records_of_cell
 
 STATES = ("pristine", "plating 1", "stripping 1", "plating 2", "stripping 2")
 START = 1.7e9
@@ -183,6 +186,7 @@ def cycling_of_state(k: int, rows: int = 600) -> Cycling:
             overpotential_std=np.array([voltage[used].std()]),
         ),
         impedance=_impedance(time[-1] + 60.0, 40.0) if k == 4 else None,
+        pressure=5.0 + sign * 0.04 * part + 0.002 * rng.normal(size=rows),
     )
 
 
@@ -230,12 +234,14 @@ def synthetic_cell(
     """The cell, with everything the report can show."""
     maps = grains_of_states(n, seed)
     cyclings = [cycling_of_state(k, rows) for k in range(len(STATES))]
+    fits = [fits_of_state(cycling) for cycling in cyclings]
     states = []
     for k, (grain_map, truth, _) in enumerate(maps):
         handles = {
             GrainMap: _handle(grain_map),
             TrueGrains: _handle(truth),
             Cycling: _handle(cyclings[k]),
+            ImpedanceFits: _handle(fits[k]),
         }
         protocol = {} if k == 0 else {"half_cycles": 1, "current_ma_cm2": 0.1, "duration_h": 1.25}
         states.append(State(STATES[k], k, {"after": protocol} if protocol else {}, handles))
@@ -258,4 +264,5 @@ def synthetic_cell(
         ("gap", "plating 2, grains", "Layer 3 is missing <beam dump>."),
     )
     handles = {History: _handle(history(cyclings))}
+    handles |= {type(r): _handle(r) for r in records_of_cell(STATES, cyclings, fits)}
     return Cell(name, conditions, tuple(states), handles, pairs, remarks)

@@ -121,13 +121,13 @@ def test_stress_table_names_states_and_errors(cell: Cell) -> None:
 
 
 def test_polarisation_keeps_every_spike() -> None:
-    from mesolith.echem.figure_polarisation import _thinned
+    from mesolith.echem.running_time import thinned
 
     hours = np.linspace(0.0, 1.0, 100_000)
     volts = np.zeros(100_000)
     volts[54_321] = 7.0
     volts[12_345] = -3.0
-    x, y = _thinned(hours, volts)
+    x, y = thinned(hours, volts)
     assert len(x) < 4000
     assert y.max() == 7.0
     assert y.min() == -3.0

@@ -1,14 +1,19 @@
-"""Plated capacity of a cell, and how far it is from what a device needs."""
+"""Step echem.capacity: plated capacity of a cell, and how far it is from what a device needs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mesolith.axes import FloatArray
+from mesolith.echem.whole_cell import area_of, area_remarks, scaling_mode, whole_cell_of
 from mesolith.errors import InvalidValueError
+from mesolith.io.record_file import read_record, write_record
+from mesolith.pipeline.work import Remark, Work, write_remarks
 from mesolith.records.cycling import HalfCycles
-from mesolith.records.plating import CriticalCurrent, PlatedCapacity
+from mesolith.records.plating import CriticalCurrent, DeviceTargets, PlatedCapacity
 from mesolith.units import to_internal
 
 FARADAY = 96485.33212  # C/mol
@@ -38,14 +43,45 @@ _TARGETS = (
 )
 
 
+def compute(work: Work) -> None:
+    """Write the `PlatedCapacity` of the cell, device targets beside it, with remarks."""
+    cell, area = whole_cell_of(work), area_of(work.settings)
+    half = cell.cycling.half_cycles
+    assert half is not None
+    thickness = work.settings.get("conditions.lithium_thickness_um")
+    # bare lithium-free current collectors start with nothing to pass
+    reservoir = float(thickness) if thickness is not None and float(thickness) > 0.0 else None
+    found = plated_capacity(
+        half,
+        area_m2=area.square_metre,
+        area_se_m2=area.standard_error,
+        current_gain_se=float(work.settings["echem.current_gain_se"]),
+        lithium_thickness_um=reservoir,
+        failure=read_record(work.source("echem.critical_current").record_file, CriticalCurrent),
+        states=cell.state,
+    )
+    write_record(work.folder / "record.h5", found)
+    remarks: list[Remark] = []
+    if len(found.half_cycle):
+        remarks += area_remarks(work.settings, "values per area")
+    if len(found.half_cycle) and reservoir is None:
+        text = (
+            "conditions.lithium_thickness_um gives no lithium reservoir: what share of it passes "
+            "in a half cycle is unknown"
+        )
+        remarks.append(Remark("note", "plated capacity", text))
+    write_remarks(work.folder, remarks)
+
+
 def plated_capacity(
     half_cycles: HalfCycles,
     *,
-    area_m2: float,
+    area_m2: float | None,
     area_se_m2: float = 0.0,
     current_gain_se: float = 0.0,
     lithium_thickness_um: float | None = None,
     failure: CriticalCurrent | None = None,
+    states: Sequence[str] | None = None,
 ) -> PlatedCapacity:
     """Areal and cumulative plated capacity of each half cycle, and the sum before failure.
 
@@ -54,7 +90,7 @@ def plated_capacity(
     half_cycles
         All half cycles of the cell, in order of time.
     area_m2, area_se_m2
-        Area and its standard error, m2.
+        Area and its standard error, m2. None: values per area are NaN.
     current_gain_se
         Relative standard error of the cycler's current.
     lithium_thickness_um
@@ -62,34 +98,60 @@ def plated_capacity(
     failure
         Where the cell shorted, from `critical_current` on the same half cycles; "unclear" is no
         failure. None: it did not.
+    states
+        Name of the state that holds each half cycle.
 
     Raises `InvalidValueError` where area or thickness is not above zero.
     """
-    if not area_m2 > 0.0:
+    if area_m2 is not None and not area_m2 > 0.0:
         raise InvalidValueError(f"an area of {area_m2:g} m2", remedy="Correct cell.area_mm2.")
     if lithium_thickness_um is not None and not lithium_thickness_um > 0.0:
         raise InvalidValueError(
             f"a lithium thickness of {lithium_thickness_um:g} um",
             remedy="Correct conditions.lithium_thickness_um, or leave it out.",
         )
-    areal = np.abs(half_cycles.charge) / area_m2
-    cumulative = np.cumsum(areal)
+    area = float("nan") if area_m2 is None else area_m2
+    charge = np.abs(half_cycles.charge)
+    areal, density = charge / area, np.abs(half_cycles.current) / area
     reservoir = np.nan
     if lithium_thickness_um is not None:
         reservoir = lithium_thickness_um * CHARGE_OF_LITHIUM
-    failed = -1
-    plated = float(cumulative[-1]) if len(cumulative) else 0.0
+    failed, passed = -1, float(np.sum(charge))
     if failure is not None and failure.kind in ("hard", "soft"):
-        failed, plated = failure.half_cycle, failure.charge / area_m2
-    return PlatedCapacity(
-        half_cycle=np.arange(len(areal)),
-        current_density=np.abs(half_cycles.current) / area_m2,
-        areal=areal,
-        cumulative=cumulative,
-        fraction_passed=areal / reservoir,
+        failed, passed = failure.half_cycle, failure.charge
+    by_area = 0.0 if area_m2 is None else area_se_m2 / area_m2
+    values: dict[str, FloatArray | float] = {
+        "current_density": density,
+        "areal": areal,
+        "cumulative": np.cumsum(areal),
+        "fraction_passed": areal / reservoir,
+        "before_failure": passed / area,
+    }
+    found = PlatedCapacity(
+        half_cycle=np.arange(len(charge)),
+        state=("",) * len(charge) if states is None else tuple(states),
+        charge=charge,
         failed_in=failed,
-        before_failure=plated,
-        relative_se=float(np.hypot(area_se_m2 / area_m2, current_gain_se)),
+        charge_before_failure=passed,
+        relative_se=float(np.hypot(by_area, current_gain_se)),
+        common_modes=(
+            *scaling_mode("area", by_area, {name: -value for name, value in values.items()}),
+            *scaling_mode("current gain", current_gain_se, values | {"charge": charge}),
+        ),
+        **values,  # type: ignore[arg-type]
+    )
+    return replace(found, targets=_as_record(device_targets(found)))
+
+
+def _as_record(targets: tuple[Target, ...]) -> DeviceTargets:
+    words = {True: "met", False: "not met", None: "open"}
+    return DeviceTargets(
+        name=tuple(t.name for t in targets),
+        unit=tuple(t.unit for t in targets),
+        target=np.array([t.target for t in targets]),
+        reached=np.array([t.reached for t in targets]),
+        reached_se=np.array([t.standard_error for t in targets]),
+        verdict=tuple(words[t.met] for t in targets),
     )
 
 

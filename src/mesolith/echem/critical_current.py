@@ -1,4 +1,4 @@
-"""Critical current density of stepped protocols, and whether a short is hard or soft.
+"""Step echem.critical_current: of stepped protocols, and whether a short is hard or soft.
 
 A hard short takes most of the voltage away. A soft one takes a part, and the cell then looks
 better than before: a fall of the resistance is called a short only where something else speaks
@@ -7,15 +7,19 @@ for it, and else named as what it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mesolith.axes import FloatArray
 from mesolith.echem.resistance import Course, course_of_series
+from mesolith.echem.whole_cell import area_of, scaling_mode, whole_cell_of
 from mesolith.errors import InvalidValueError
+from mesolith.io.record_file import write_record
+from mesolith.pipeline.work import Remark, Work, write_remarks
 from mesolith.records.cycling import Cycling
-from mesolith.records.plating import CriticalCurrent
+from mesolith.records.plating import CriticalCurrent, ShortSigns
 
 _HARD = 0.5  # the resistance left, as a share, below which the short is hard
 _SOFT = 0.95
@@ -27,6 +31,45 @@ _FEWEST = 12
 _ENDS = 0.05  # share of the rows at either end in which no step is looked for
 _RISING = 1.02
 _ROUND_OFF = 1e-12
+
+
+def compute(work: Work) -> None:
+    """Write the `CriticalCurrent` over all half cycles of the cell, with remarks."""
+    cell, area = whole_cell_of(work), area_of(work.settings)
+    half = cell.cycling.half_cycles
+    assert half is not None
+    if len(half.step) == 0:
+        write_record(work.folder / "record.h5", _nothing(area.relative))
+        return
+    found = critical_current(
+        cell.cycling,
+        area_m2=area.square_metre,
+        area_se_m2=area.standard_error,
+        states=cell.state,
+    )
+    write_record(work.folder / "record.h5", found)
+    if found.kind == "unclear":
+        text = (
+            "the resistance falls, and nothing tells a soft short from a better contact: "
+            + "; ".join(found.evidence)
+        )
+        write_remarks(work.folder, [Remark("warning", "critical current", text)])
+
+
+def _nothing(relative: float) -> CriticalCurrent:
+    """The record of a cell without half cycles."""
+    nan = float("nan")
+    return CriticalCurrent(
+        kind="none",
+        half_cycle=-1,
+        lower=nan,
+        upper=float("inf"),
+        value=nan,
+        value_se=nan,
+        area_relative_se=relative,
+        charge=0.0,
+        evidence=("no half cycle was recorded",),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +97,23 @@ class _Half:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
+    """What one half cycle shows, and the numbers behind it (NaN: nothing to compare with)."""
+
     kind: str
     row: int | None
     words: tuple[str, ...]
+    level: float
+    left: float
+    step: Step | None
+    restlessness: float
 
 
 def critical_current(
-    cycling: Cycling, *, area_m2: float, area_se_m2: float = 0.0
+    cycling: Cycling,
+    *,
+    area_m2: float | None,
+    area_se_m2: float = 0.0,
+    states: Sequence[str] | None = None,
 ) -> CriticalCurrent:
     """Critical current density from half cycles of rising current.
 
@@ -69,7 +122,9 @@ def critical_current(
     cycling
         One record with all half cycles of the protocol, in order of time.
     area_m2, area_se_m2
-        Area and its standard error, m2.
+        Area and its standard error, m2. None: densities are NaN.
+    states
+        Name of the state that holds each half cycle.
 
     The first half cycle with a hard or soft short bounds the critical current from above, the
     largest current passed before it from below. A filament needs time to cross: with short steps
@@ -88,34 +143,61 @@ def critical_current(
         raise InvalidValueError(
             "the record holds no half cycles", remedy="Give the cycler file of the protocol."
         )
-    if not area_m2 > 0.0:
+    if area_m2 is not None and not area_m2 > 0.0:
         raise InvalidValueError(f"an area of {area_m2:g} m2", remedy="Correct cell.area_mm2.")
-    before: list[_Half] = []
-    unclear: list[tuple[int, str]] = []
+    halves: list[_Half] = []
+    seen: list[_Seen] = []
     for k in range(len(half.step)):
         rows = slice(int(half.first_row[k]), int(half.first_row[k] + half.rows[k]))
         now = _half(cycling, rows, float(half.current[k]))
-        seen = _seen(now, before)
-        if seen.kind in ("hard", "soft"):
-            charge = float(np.sum(np.abs(half.charge[:k]))) + _passed(now, seen.row)
-            earlier = tuple(text for _, text in unclear)
-            return _bracket(seen, k, now, before, charge, area_m2, area_se_m2, earlier)
-        unclear += [(k, f"half cycle {k + 1}: {text}") for text in seen.words]
-        before.append(now)
-    largest = max(abs(h.current) for h in before) / area_m2
+        seen.append(_seen(now, halves))
+        halves.append(now)
+    area = float("nan") if area_m2 is None else area_m2
+    signs = _signs(seen, halves, states)
+    shorts = [k for k, found in enumerate(seen) if found.kind in ("hard", "soft")]
+    if shorts:
+        k = shorts[0]
+        charge = float(np.sum(np.abs(half.charge[:k]))) + _passed(halves[k], seen[k].row)
+        earlier = tuple(text for n in range(k) for text in _numbered(n, seen[n]))
+        return _bracket(seen[k], k, halves, charge, area, area_se_m2, earlier, signs)
+    unclear = [k for k, found in enumerate(seen) if found.words]
+    currents = [abs(h.current) for h in halves]
+    kind, first = ("unclear", unclear[0]) if unclear else ("none", -1)
     nan = float("nan")
-    kind, first = ("unclear", unclear[0][0]) if unclear else ("none", -1)
-    lower = max((abs(h.current) for h in before[:first]), default=0.0) / area_m2
+    lower = max(currents[:first] if unclear else currents, default=0.0) / area
+    relative = 0.0 if area_m2 is None else area_se_m2 / area_m2
     return CriticalCurrent(
         kind=kind,
         half_cycle=first,
-        lower=largest if kind == "none" else lower,
+        lower=lower,
         upper=float("inf"),
         value=nan,
         value_se=nan,
-        area_relative_se=area_se_m2 / area_m2,
+        area_relative_se=relative,
         charge=float(np.sum(np.abs(half.charge))),
-        evidence=tuple(text for _, text in unclear),
+        evidence=tuple(text for k in unclear for text in _numbered(k, seen[k])),
+        signs=signs,
+        common_modes=scaling_mode("area", relative, {"lower": -lower}),
+    )
+
+
+def _numbered(k: int, seen: _Seen) -> tuple[str, ...]:
+    return tuple(f"half cycle {k + 1}: {text}" for text in seen.words)
+
+
+def _signs(seen: list[_Seen], halves: list[_Half], states: Sequence[str] | None) -> ShortSigns:
+    nan = float("nan")
+    return ShortSigns(
+        half_cycle=np.arange(len(seen)),
+        state=("",) * len(seen) if states is None else tuple(states),
+        current=np.array([h.current for h in halves]),
+        kind=tuple("unclear" if s.kind == "none" and s.words else s.kind for s in seen),
+        level=np.array([s.level for s in seen]),
+        left=np.array([s.left for s in seen]),
+        fall_left=np.array([nan if s.step is None else s.step.left for s in seen]),
+        fall_certainty=np.array([nan if s.step is None else s.step.certainty for s in seen]),
+        restlessness=np.array([s.restlessness for s in seen]),
+        words=tuple("; ".join(s.words) for s in seen),
     )
 
 
@@ -161,13 +243,13 @@ def sharpest_fall(time: FloatArray, resistance: FloatArray) -> Step | None:
     rest = resistance - basis @ (basis.T @ resistance)
     edge = max(3, int(_ENDS * n))
     rows = np.arange(edge, n - edge)
-    steps = (np.arange(n)[:, None] >= rows).astype(np.float64)
-    steps -= basis @ (basis.T @ steps)
-    power = np.sum(steps**2, axis=0)
-    heights = (rest @ steps) / power
+    # a step at each row, its parabola taken off, by sums from the end instead of a matrix
+    tails = np.cumsum(basis[::-1], axis=0)[::-1][rows]
+    power = (n - rows) - np.sum(tails**2, axis=1)
+    heights = np.cumsum(rest[::-1])[::-1][rows] / power
     gains = np.where(heights < 0.0, heights**2 * power, 0.0)
     best = int(np.argmax(gains))
-    left = rest - heights[best] * steps[:, best]
+    left = rest - heights[best] * ((np.arange(n) >= rows[best]) - basis @ tails[best])
     variance = float(left @ left) / (n - 4)
     level = float(np.median(resistance[: rows[best]]))
     if level <= 0.0 or -heights[best] <= _ROUND_OFF * level:
@@ -189,26 +271,39 @@ def _half(cycling: Cycling, rows: slice, current: float) -> _Half:
 
 
 def _seen(now: _Half, before: list[_Half]) -> _Seen:
-    level = float(np.median(now.resistance))
+    level = float(np.median(now.resistance)) if len(now.resistance) else float("nan")
     step = sharpest_fall(now.time, now.resistance)
+    same = [h for h in before if h.current * now.current > 0.0 and len(h.resistance)]
+    earlier = same[-1] if same else None
+    left, ratio, certain = float("nan"), float("nan"), False
+    if earlier is not None:
+        left = level / float(np.median(earlier.resistance))
+        ratio, certain = _restlessness(now, earlier)
+    kind, row, words = _verdict(now, step, left, ratio if certain else None)
+    return _Seen(kind, row, words, level, left, step, ratio)
+
+
+def _verdict(
+    now: _Half, step: Step | None, left: float, restless: float | None
+) -> tuple[str, int | None, tuple[str, ...]]:
+    """Kind of short, its row, and the words for it."""
     collapse = _collapse(now.resistance)
     if collapse is not None:
-        left = float(np.median(now.resistance[collapse:]) / np.median(now.resistance[:collapse]))
-        text = f"the voltage collapses under current and stays down: {left:.0%} of it is left"
-        return _Seen("hard", collapse, (text,))
-    same = [h for h in before if h.current * now.current > 0.0]
-    earlier = same[-1] if same else None
+        after = now.resistance[collapse:]
+        rest = float(np.median(after) / np.median(now.resistance[:collapse]))
+        text = f"the voltage collapses under current and stays down: {rest:.0%} of it is left"
+        return "hard", collapse, (text,)
     words: list[str] = []
-    if earlier is not None:
-        share = level / float(np.median(earlier.resistance))
-        if share < _HARD:
-            text = f"from its start {share:.0%} of the resistance of the half cycle before is left"
-            return _Seen("hard", 0, (text,))
-        if share < _BETWEEN:
-            words.append(f"{share:.0%} of the resistance of the half cycle before is left")
-            restless = _restless(now, earlier)
-            if restless is not None:
-                return _Seen("soft", 0, (*words, restless))
+    if left < _HARD:
+        text = f"from its start {left:.0%} of the resistance of the half cycle before is left"
+        return "hard", 0, (text,)
+    if left < _BETWEEN:
+        words.append(f"{left:.0%} of the resistance of the half cycle before is left")
+        if restless is not None:
+            text = (
+                f"the voltage scatters {restless:.1f} times as much as before, current allowed for"
+            )
+            return "soft", 0, (*words, text)
     if step is not None and step.certainty > _CERTAIN and step.left < _SOFT:
         fall = (
             f"the resistance falls suddenly to {step.left:.0%} at constant current "
@@ -219,9 +314,9 @@ def _seen(now: _Half, before: list[_Half]) -> _Seen:
             np.median(now.resistance[max(0, step.row - 10) : step.row])
         )
         if stays:
-            return _Seen("soft", step.row, (fall, *words))
+            return "soft", step.row, (fall, *words)
         words.append(f"{fall}, and recovers")
-    return _Seen("none", None, tuple(words))
+    return "none", None, tuple(words)
 
 
 def _collapse(resistance: FloatArray) -> int | None:
@@ -236,19 +331,19 @@ def _collapse(resistance: FloatArray) -> int | None:
     return start if 3 <= start <= n - 3 else None
 
 
-def _restless(now: _Half, earlier: _Half) -> str | None:
-    """Words where the scatter grew beyond what a larger current explains."""
+def _restlessness(now: _Half, earlier: _Half) -> tuple[float, bool]:
+    """Scatter over that before, and whether it grew beyond what a larger current explains."""
     gain = max(1.0, abs(now.current / earlier.current))
     old, new = earlier.course.scatter * gain, now.course.scatter
     if not (np.isfinite(old) and np.isfinite(new)) or old <= 0.0:
-        return None
+        return float("nan"), False
     ratio = new / old
+    if ratio < _RESTLESS:
+        return ratio, False
     error = np.hypot(
         earlier.course.scatter_se / earlier.course.scatter, now.course.scatter_se / new
     )
-    if ratio < _RESTLESS or np.log(ratio) < _RESTLESS_CERTAIN * error:
-        return None
-    return f"the voltage scatters {ratio:.1f} times as much as before, current allowed for"
+    return ratio, bool(np.log(ratio) >= _RESTLESS_CERTAIN * error)
 
 
 def _passed(now: _Half, row: int | None) -> float:
@@ -260,17 +355,17 @@ def _passed(now: _Half, row: int | None) -> float:
 def _bracket(
     seen: _Seen,
     k: int,
-    now: _Half,
-    before: list[_Half],
+    halves: list[_Half],
     charge: float,
     area: float,
     area_se: float,
     earlier: tuple[str, ...],
+    signs: ShortSigns,
 ) -> CriticalCurrent:
-    upper = abs(now.current) / area
-    passed = max((abs(h.current) for h in before), default=0.0) / area
-    words = tuple(f"half cycle {k + 1}: {text}" for text in seen.words) + earlier
-    rising = upper > _RISING * passed
+    most = max((abs(h.current) for h in halves[:k]), default=0.0)
+    words = _numbered(k, seen) + earlier
+    rising = abs(halves[k].current) > _RISING * most
+    upper, passed = abs(halves[k].current) / area, most / area
     if not rising:
         text = (
             "the same current density had passed before: the cell failed by charge, and its "
@@ -278,14 +373,21 @@ def _bracket(
         )
         words = (*words, text)
     nan = float("nan")
+    lower = passed if rising else 0.0
+    value = 0.5 * (passed + upper) if rising else nan
+    relative = 0.0 if np.isnan(area) else area_se / area
     return CriticalCurrent(
         kind=seen.kind,
         half_cycle=k,
-        lower=passed if rising else 0.0,
+        lower=lower,
         upper=upper,
-        value=0.5 * (passed + upper) if rising else nan,
+        value=value,
         value_se=(upper - passed) / np.sqrt(12.0) if rising else nan,
-        area_relative_se=area_se / area,
+        area_relative_se=relative,
         charge=charge,
         evidence=words,
+        signs=signs,
+        common_modes=scaling_mode(
+            "area", relative, {"lower": -lower, "upper": -upper, "value": -value}
+        ),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mesolith.axes import FloatArray
+from mesolith.echem.running_time import Run, marks_of_states, running_time, thinned
 from mesolith.records.cell import Cell
 from mesolith.records.cycling import Cycling, Impedance
 from mesolith.records.direct_current import under_direct_current
@@ -15,27 +16,14 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, letter, new_figure
 from mesolith.units import from_internal
 
-_GAP = 0.02
-_POINTS = 3000
 # frequencies (Hz) named in a Nyquist plot, as far as readings within a factor 1.5 stand apart
 _NAMED = ((1e5, "100 kHz"), (1e2, "100 Hz"), (1.0, "1 Hz"), (1e3, "1 kHz"))
 _NEAR, _APART = 0.4, 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """One state's record on the common axis of running time (h)."""
-
-    name: str
-    cycling: Cycling
-    hours: FloatArray
-    start: float
-    end: float
-
-
 def draw(cell: Cell) -> Drawing | None:
     """Polarisation profile of the whole cell; with spectra in any state, a Nyquist plot."""
-    runs = _running_time(cell)
+    runs = running_time(cell)
     area: Any = cell.conditions.get("cell.area_mm2")
     unit, factor = ("Ω cm²", float(area) / 100.0) if area else ("Ω", 1.0)
     spectra = [
@@ -51,7 +39,7 @@ def draw(cell: Cell) -> Drawing | None:
         if runs:
             upper = axes_mm(figure, 15, 36, wide, 41)
             lower = axes_mm(figure, 15, 16, wide, 16)
-            marks = _marks(cell, runs)
+            marks = marks_of_states(cell, runs)
             _voltage(upper, runs, marks)
             _current(lower, runs, marks)
             letter(upper, "a", left_mm=14.0, up_mm=2.0)
@@ -76,56 +64,13 @@ def draw(cell: Cell) -> Drawing | None:
     )
 
 
-def _running_time(cell: Cell) -> list[_Run]:
-    found = [(s.name, c) for s, c in cell.having(Cycling) if len(c.time) > 1]
-    total = sum(float(c.time[-1] - c.time[0]) for _, c in found) / 3600.0
-    runs, clock = [], 0.0
-    for name, cycling in found:
-        hours = clock + (cycling.time - cycling.time[0]) / 3600.0
-        runs.append(_Run(name, cycling, hours, clock, float(hours[-1])))
-        clock = float(hours[-1]) + _GAP * total
-    return runs
-
-
-def _thinned(hours: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Smallest and largest value of each of many short stretches; gaps stay gaps."""
-    stretch = int(np.ceil(len(hours) / (_POINTS / 2)))
-    if stretch <= 2:
-        return hours, values
-    keep: list[int] = []
-    for first in range(0, len(hours), stretch):
-        part = values[first : first + stretch]
-        gaps = np.flatnonzero(~np.isfinite(part))
-        chosen = {first + int(gaps[0])} if gaps.size else set()
-        if gaps.size < len(part):
-            chosen |= {first + int(np.nanargmin(part)), first + int(np.nanargmax(part))}
-        keep += sorted(chosen)
-    return hours[keep], values[keep]
-
-
-def _marks(cell: Cell, runs: list[_Run]) -> list[tuple[float, str]]:
-    """Where on the axis each state was measured: at the end of the record that led to it.
-
-    A state without a record stands with the one before it, or at the start.
-    """
-    ends = {run.name: run.end for run in runs}
-    marks: list[tuple[float, str]] = []
-    for state in cell.states:
-        place = ends.get(state.name, marks[-1][0] if marks else 0.0)
-        if marks and marks[-1][0] == place:
-            marks[-1] = (place, f"{marks[-1][1]}, {state.name}")
-        else:
-            marks.append((place, state.name))
-    return marks
-
-
-def _voltage(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> None:
+def _voltage(axes: Any, runs: list[Run], marks: list[tuple[float, str]]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     for run in runs:
         driven = under_direct_current(run.cycling)
-        hours, values = _thinned(run.hours, np.where(driven, run.cycling.voltage * 1e3, np.nan))
+        hours, values = thinned(run.hours, np.where(driven, run.cycling.voltage * 1e3, np.nan))
         axes.plot(hours, values, color=BLUE, linewidth=0.8)
         half = run.cycling.half_cycles
         if half is None:
@@ -178,12 +123,12 @@ def _voltage(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> Non
     )
 
 
-def _current(axes: Any, runs: list[_Run], marks: list[tuple[float, str]]) -> None:
+def _current(axes: Any, runs: list[Run], marks: list[tuple[float, str]]) -> None:
     peak = max(float(np.nanmax(np.abs(run.cycling.current), initial=0.0)) for run in runs)
     unit, factor = ("mA", 1e3) if peak >= 1e-3 else ("µA", 1e6)
     for run in runs:
         driven = under_direct_current(run.cycling)
-        hours, values = _thinned(run.hours, np.where(driven, run.cycling.current * factor, np.nan))
+        hours, values = thinned(run.hours, np.where(driven, run.cycling.current * factor, np.nan))
         axes.plot(hours, values, color=INK, linewidth=0.8)
     for place, _ in marks:
         axes.axvline(place, color=FAINT, linewidth=0.6, zorder=0)
@@ -286,7 +231,7 @@ def _three_digits(value: float) -> str:
     return f"{round(value, -digits):,.{max(0, -digits)}f}"
 
 
-def _caption(runs: list[_Run], spectra: list[tuple[str, Impedance]]) -> str:
+def _caption(runs: list[Run], spectra: list[tuple[str, Impedance]]) -> str:
     parts = []
     if runs:
         points = sum(len(run.hours) for run in runs)
@@ -313,7 +258,7 @@ def _caption(runs: list[_Run], spectra: list[tuple[str, Impedance]]) -> str:
     return " ".join(parts)
 
 
-def _table(runs: list[_Run]) -> dict[str, Any]:
+def _table(runs: list[Run]) -> dict[str, Any]:
     halves = [(run.name, half) for run in runs if (half := run.cycling.half_cycles) is not None]
     if not halves:
         return {}

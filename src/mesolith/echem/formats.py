@@ -80,7 +80,8 @@ def recognise_delimited(path: Path, head: bytes) -> float:
     except MesolithError:
         return 0.0
     roles = roles_of_names(lines[at].split(separator))
-    record = bool({"time", "date", "unix"} & roles) and bool({"voltage", "current"} & roles)
+    timed = bool({"time", "date", "unix"} & roles)
+    record = timed and bool({"voltage", "current", "pressure"} & roles)
     if not record and not {"frequency", "real"} <= roles:
         return 0.3 if {"voltage", "current"} <= roles else 0.0
     return min(0.7, 0.4 + 0.1 * len(roles))

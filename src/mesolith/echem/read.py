@@ -13,7 +13,7 @@ import numpy as np
 from mesolith.axes import FloatArray
 from mesolith.echem import TECHNIQUE
 from mesolith.echem.half_cycles import Points, half_cycles_from_points
-from mesolith.echem.join import Part, cycling_from_parts
+from mesolith.echem.join import Gauge, Part, cycling_from_parts
 from mesolith.echem.spectrum_formats import READERS as SPECTRUM_READERS
 from mesolith.echem.sweeps import sweep_numbers
 from mesolith.errors import ClockError, EmptyFileError, SettingsError, UnknownFormatError
@@ -30,7 +30,7 @@ from mesolith.io.timestamps import DateOrder, seconds_from_moment, zone_shift
 from mesolith.io.zplot import read_zplot
 from mesolith.pipeline.technique import load
 from mesolith.pipeline.work import Remark, Work, write_remarks
-from mesolith.records.cycling import Impedance
+from mesolith.records.cycling import Cycling, Impedance
 
 _TABLES: dict[str, Callable[..., CyclerTable]] = {
     "mpt": read_mpt,
@@ -55,7 +55,7 @@ def compute(work: Work) -> None:
     findings: list[Finding] = []
     parts = [_part(source.path, work.settings, findings) for source in work.inputs["raw"]]
     cycling = cycling_from_parts(parts)
-    findings += _sign_findings(parts)
+    findings += _sign_findings(parts) + _pressure_findings(parts, cycling)
     write_record(work.folder / "record.h5", cycling)
     write_remarks(work.folder, [Remark(*finding) for finding in findings])
 
@@ -75,6 +75,9 @@ def _part(path: Path, settings: Mapping[str, Any], findings: list[Finding]) -> P
     partial = bool(settings.get("run.allow_partial", False))
     table = read(path, date_order=clock.date_order, allow_partial=partial)
     findings += table.findings
+    if table.pressure_only:
+        seconds = _utc_seconds(table, clock, path, findings)
+        return Part(path, gauge=Gauge(seconds, table.pressure))
     sign = _plating_sign(settings, table, path, findings)
     seconds = _utc_seconds(table, clock, path, findings)
     impedance = _impedance(table, seconds, path, findings)
@@ -92,7 +95,13 @@ def _part(path: Path, settings: Mapping[str, Any], findings: list[Finding]) -> P
     half_cycles = half_cycles_from_points(
         points, current_share=float(settings["echem.current_share"])
     )
-    return Part(path, points=points, half_cycles=half_cycles, impedance=impedance)
+    return Part(
+        path,
+        points=points,
+        half_cycles=half_cycles,
+        impedance=impedance,
+        pressure=table.pressure if np.isfinite(table.pressure).any() else None,
+    )
 
 
 def _recognised(path: Path) -> str:
@@ -246,3 +255,15 @@ def _sign_findings(parts: list[Part]) -> list[Finding]:
             )
             findings.append(Finding("warning", part.path.name, text))
     return findings
+
+
+def _pressure_findings(parts: list[Part], cycling: Cycling) -> list[Finding]:
+    """A warning where a log of pressure does not meet the cycler's record."""
+    gauges = [part for part in parts if part.gauge is not None]
+    if not gauges or (cycling.pressure is not None and np.isfinite(cycling.pressure).any()):
+        return []
+    text = (
+        "no reading of the pressure falls into the cycler's record: check both clocks "
+        "(clock.cycler holds for this file as well)"
+    )
+    return [Finding("warning", part.path.name, text) for part in gauges]

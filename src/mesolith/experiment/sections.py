@@ -52,6 +52,16 @@ class CellTable:
         maximum=10_000.0,
         example="2.011",
     )
+    area_se_mm2: float | None = setting(
+        "number",
+        "Standard error of the active area. It shifts all values per area together; without it "
+        "the area counts as exact, and the report says so.",
+        default=None,
+        unit="mm2",
+        minimum=0.0,
+        maximum=10_000.0,
+        example="0.05",
+    )
     plates_under_positive_current: str | None = setting(
         "choice",
         "Electrode on which lithium plates under positive current, in the cycler file's own sign. "

@@ -8,8 +8,10 @@ import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
+from mesolith.units import from_internal
 
 COLUMNS = ("Test Time / s", "Voltage / V", "Current / A", "Unix Time / s", "Step Index / 1")
+PRESSURE = "Applied Pressure / Pa"
 
 
 def write_bdf(
@@ -19,6 +21,7 @@ def write_bdf(
     voltage: FloatArray,
     current: FloatArray,
     step: IntArray | None = None,
+    pressure: FloatArray | None = None,
 ) -> None:
     """Write rows of one record; reading them gives the same numbers to the last bit.
 
@@ -30,6 +33,9 @@ def write_bdf(
         V and A, in the sign that is wanted in the file, shape (n,); NaN leaves a cell empty.
     step
         Step numbers, shape (n,); -1 leaves a cell empty. None: no such column.
+    pressure
+        Pressure on the stack, MPa, shape (n,); it is written in Pa and reads back to one part in
+        1e15. None: no such column.
 
     Raises ``InvalidValueError`` where a time is missing.
     """
@@ -41,12 +47,15 @@ def write_bdf(
             remedy="Write only rows with a time.",
         )
     columns = [time - time[0], voltage, current, time]
-    names = COLUMNS[:4] if step is None else COLUMNS
+    names = list(COLUMNS[:4] if step is None else COLUMNS)
+    names += [] if pressure is None else [PRESSURE]
     lines = [",".join(names)]
     for k in range(len(time)):
         cells = [_cell(float(column[k])) for column in columns]
         if step is not None:
             cells.append("" if step[k] < 0 else str(int(step[k])))
+        if pressure is not None:
+            cells.append(_cell(float(from_internal(float(pressure[k]), "Pa"))))
         lines.append(",".join(cells))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 

@@ -47,6 +47,13 @@ _ROLES: dict[str, tuple[str | None, tuple[str, ...]]] = {
     ),
     "changes": (None, ("nschanges",)),
     "cycle": (None, ("zcycle", "cyclenumber", "cycleindex", "cyclecount", "cycle", "zyklus")),
+    "pressure": (
+        "MPa",
+        (
+            *("stackpressure", "appliedpressure", "cellpressure", "pressure", "stapeldruck"),
+            *("druck", "pression"),
+        ),
+    ),
     "frequency": ("Hz", ("freq", "frequency", "frequenz", "fréquence")),
     "real": ("ohm", ("re(z)", "rez", "zreal", "zre", "z'", "realimpedance")),
     "imaginary": ("ohm", ("im(z)", "imz", "zimag", "zim", "z''", 'z"', "imaginaryimpedance")),
@@ -84,17 +91,22 @@ _UNITS = {
     "na": "nA",
     "ohm": "ohm",
     "ohms": "ohm",
+    "gpa": "GPa",
+    "kpa": "kPa",
+    "pa": "Pa",
+    "pascal": "Pa",
+    "bar": "bar",
     "hz": "Hz",
     "hertz": "Hz",
     "khz": "kHz",
     "kohm": "kohm",
 }
-_CASED = {"MHz": "MHz", "mHz": "mHz", "MOhm": "Mohm", "mOhm": "mohm"}
+_CASED = {"MPa": "MPa", "mPa": "mPa", "MHz": "MHz", "mHz": "mHz", "MOhm": "Mohm", "mOhm": "mohm"}
 _FORMS = (
     re.compile(r"^(?P<name>.+?)\s*[\[(](?P<unit>[^\[\]()]+)[\])]\s*$"),
     re.compile(r"^(?P<name>.+?)\s*/\s*(?P<unit>[^/\s]+)(?:\s+vs\.?\s.*)?$"),
     re.compile(
-        r"^(?P<name>[a-z_]+)_(?P<unit>second|hour|volt|millivolt|ampere|milliampere|hertz|ohm)$"
+        r"^(?P<name>[a-z_]+)_(?P<unit>second|hour|volt|millivolt|ampere|milliampere|hertz|ohm|pascal|pa)$"
     ),
 )
 
@@ -177,7 +189,14 @@ def _role(bare: str) -> tuple[str, int] | None:
 
 def _factor(name: str, unit: str | None, wanted: str, path: Path, line: int) -> float:
     where = f"{path}, line {line}"
-    example = {"s": "time/s", "V": "Ewe/V", "A": "I/mA", "Hz": "freq/Hz", "ohm": "Re(Z)/Ohm"}
+    example = {
+        "s": "time/s",
+        "V": "Ewe/V",
+        "A": "I/mA",
+        "Hz": "freq/Hz",
+        "ohm": "Re(Z)/Ohm",
+        "MPa": "Stack pressure/MPa",
+    }
     if unit is None:
         raise UnitError(
             f"column {name.strip()!r} states no unit",

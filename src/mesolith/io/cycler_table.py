@@ -37,9 +37,11 @@ class CyclerTable:
     Row arrays have shape (n,): time (s since ``start``), voltage (V), current (A), step number
     (-1 where the file has none), step_changes (rows flagged by the cycler as the first of a step;
     None where the file has no such column), set_current (A, NaN
-    where unknown), frequency (Hz, 0 outside sweeps), real and imaginary (ohm), cycle.
+    where unknown), frequency (Hz, 0 outside sweeps), real and imaginary (ohm), cycle,
+    pressure on the stack (MPa, NaN where the file has none).
     ``start`` is naive or aware, None where the file states no date. ``wall_clock`` says that the
-    times were local dates row by row. ``spectra_only`` says that every row belongs to a sweep.
+    times were local dates row by row. ``spectra_only`` says that every row belongs to a sweep,
+    ``pressure_only`` that the file holds the pressure and neither voltage nor current.
     """
 
     start: datetime | None
@@ -53,9 +55,11 @@ class CyclerTable:
     real: FloatArray
     imaginary: FloatArray
     cycle: FloatArray
+    pressure: FloatArray
     line: IntArray
     wall_clock: bool
     spectra_only: bool
+    pressure_only: bool
     positive_plates: str | None
     findings: tuple[Finding, ...]
 
@@ -136,7 +140,10 @@ def table_from_values(
     n = len(time)
     frequency = np.nan_to_num(values.get("frequency", np.zeros(n)))
     spectra_only = bool(np.all(frequency > 0.0))
-    if not spectra_only and ("voltage" not in values or "current" not in values):
+    pressure_only = "pressure" in values and not {"voltage", "current"} & set(values)
+    pressure_only = pressure_only and not spectra_only
+    needed = not spectra_only and not pressure_only
+    if needed and ("voltage" not in values or "current" not in values):
         lacking = "voltage" if "voltage" not in values else "current"
         problem = f"no column of {lacking} among: {', '.join(names)}"
         if lacking == "voltage" or not allow_partial:
@@ -162,9 +169,11 @@ def table_from_values(
         real=values.get("real", nan),
         imaginary=values.get("imaginary", nan),
         cycle=values.get("cycle", np.zeros(n)),
+        pressure=values.get("pressure", nan),
         line=line,
         wall_clock=wall_clock,
         spectra_only=spectra_only,
+        pressure_only=pressure_only,
         positive_plates=positive_plates,
         findings=findings,
     )

@@ -53,7 +53,8 @@ class Cycling(Record):
     """Voltage and current against time; current and voltage positive when plating.
 
     Plating means lithium onto the working electrode (above). NaN where a file has no value.
-    Rows are in order of time; a file of spectra alone has no rows.
+    Rows are in order of time; a file of spectra alone has no rows. ``pressure`` is the pressure
+    on the stack where a file has it, NaN where it has a gap, None where no file has it.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("voltage", "time")
@@ -64,3 +65,6 @@ class Cycling(Record):
     step: IntArray = quantity("cycler step number (Ns)", shape=("row",), dtype="int64")
     half_cycles: HalfCycles | None = None
     impedance: Impedance | None = None
+    pressure: FloatArray | None = quantity(
+        "pressure on the stack", unit="MPa", shape=("row",), optional=True
+    )
