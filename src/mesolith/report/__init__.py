@@ -17,6 +17,12 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_tracking:draw",
     ),
     Figure(
+        "hot_spots",
+        "Hot and cold spots in each state",
+        "after Dixit 2022, Figs. 3f and S10",
+        "mesolith.report.figure_hot_spots:draw",
+    ),
+    Figure(
         "truth",
         "Recovered against true",
         "virtual cells only",
