@@ -23,6 +23,18 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_hot_spots:draw",
     ),
     Figure(
+        "spot_changes_hydrostatic",
+        "Change of hot and cold spots, hydrostatic stress",
+        "after Dixit 2022, Figs. 5b-c and S11-S14",
+        "mesolith.report.figure_spot_changes:draw_hydrostatic",
+    ),
+    Figure(
+        "spot_changes_von_mises",
+        "Change of hot and cold spots, von Mises stress",
+        "after Dixit 2022, Figs. S15-S16",
+        "mesolith.report.figure_spot_changes:draw_von_mises",
+    ),
+    Figure(
         "truth",
         "Recovered against true",
         "virtual cells only",
