@@ -35,6 +35,18 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_spot_changes:draw_von_mises",
     ),
     Figure(
+        "clusters",
+        "Clusters of grains by place and stress",
+        "after Dixit 2022, Figs. 5a and S9a",
+        "mesolith.report.figure_clusters:draw",
+    ),
+    Figure(
+        "space",
+        "Has stress a direction in the pellet?",
+        "tests what Dixit 2022 concludes from Fig. 5a",
+        "mesolith.report.figure_space:draw",
+    ),
+    Figure(
         "truth",
         "Recovered against true",
         "virtual cells only",
