@@ -47,6 +47,18 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_space:draw",
     ),
     Figure(
+        "transitions",
+        "Stress before and after, by direction of the current",
+        "after Dixit 2022, Fig. 7b-c",
+        "mesolith.report.figure_transitions:draw",
+    ),
+    Figure(
+        "pathways",
+        "Pathways of stress",
+        "after Dixit 2022, Fig. 7d-e",
+        "mesolith.report.figure_pathways:draw",
+    ),
+    Figure(
         "truth",
         "Recovered against true",
         "virtual cells only",

@@ -80,12 +80,12 @@ def broken_all(names: Sequence[str], width: int) -> list[str]:
 
 def signed(value: float, digits: int = 1) -> str:
     """A number with its sign and a real minus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def plain(value: float, digits: int = 1) -> str:
     """A number with a real minus."""
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def chance(p: float) -> str:
