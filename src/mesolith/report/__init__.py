@@ -59,6 +59,12 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_pathways:draw",
     ),
     Figure(
+        "findings",
+        "All questions and their answers",
+        "",
+        "mesolith.report.figure_findings:draw",
+    ),
+    Figure(
         "truth",
         "Recovered against true",
         "virtual cells only",

@@ -25,6 +25,11 @@ def known(error: Any, value: Any) -> Any:
     return np.isfinite(error) & (error > _LEAST * np.maximum(scale, 1e-3))
 
 
+def has_interval(low: float, high: float, estimate: float) -> bool:
+    """Whether the ends of a 68 % interval are ones: finite, and wider than rounding."""
+    return bool(known(0.5 * (high - low), estimate))
+
+
 def half_width(half: float, error: float, level: float, wanted: float) -> float:
     """Half width at the level ``wanted`` of an interval whose half width at ``level`` is known.
 
