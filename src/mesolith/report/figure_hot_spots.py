@@ -11,7 +11,7 @@ from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.hotspots import HotSpots, SpotHistory
-from mesolith.records.style import BLUE, INK, RED, axes_mm, house_style, new_figure
+from mesolith.records.style import BLUE, INK, MM_PER_INCH, RED, axes_mm, house_style, new_figure
 from mesolith.report.intervals import broken, thousands
 from mesolith.report.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 
@@ -20,6 +20,7 @@ _WORDS = {"hot": "hottest", "cold": "coldest"}
 _STRESS = "hydrostatic"
 _ACROSS, _MOST = 5, 10  # states in a row, states at most
 _PAPER = "70 um"
+_BACKGROUND = 500  # other grains that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def draw(cell: Cell) -> Drawing | None:
             first = axes_mm(figure, middle - top / 2.0, upper, top, top)
             second = axes_mm(figure, middle - top / 2.0, lower, top, side)
             first.set_title(broken(followed.state[k], 17), loc="center", pad=2)
-            _view(first, followed, found, k, pellet, (0, 1), top_view(first, pellet))
-            _view(second, followed, found, k, pellet, (0, 2), side_view(second, pellet))
+            _view(first, followed, found, k, pellet, (0, 1), top_view(first, pellet), scale)
+            _view(second, followed, found, k, pellet, (0, 2), side_view(second, pellet), scale)
             _counted(second, found, k)
             if column == 0:
                 _directions(first, second)
@@ -75,10 +76,11 @@ def draw(cell: Cell) -> Drawing | None:
         caption=_caption(followed, found, states),
         how=(
             "Places are those of the first state, on axes that follow the sample. Seen along z "
-            "(above) and along y (below); grains are points at their centres of mass, and a "
-            "circle has the radius of the neighbourhood in the scale of the pellet. Spots are "
-            "chosen by the measured stress, so that noise has a part in who is among them: "
-            "changes are judged in the figures of their changes, never here."
+            "(above) and along y (below); spots are points at their centres of mass, some of "
+            "the other grains are faint points, and a circle has the radius of the neighbourhood "
+            "in the scale of the pellet. Spots are chosen by the measured stress, so that noise "
+            "has a part in who is among them: changes are judged in the figures of their changes, "
+            "never here."
         ),
         cite=(
             (
@@ -112,32 +114,27 @@ def _view(
     pellet: Pellet,
     along: tuple[int, int],
     outline: Any,
+    scale: float,
 ) -> None:
-    from matplotlib.collections import EllipseCollection
-
     place = (followed.position - pellet.middle)[:, along]
-    share = float(np.clip(600.0 / len(place), 0.05, 0.45))
-    axes.scatter(*place.T, s=1.6, color=INK, alpha=0.35 * share, linewidths=0, rasterized=True)
+    # the others are no more than a background: some of them show where the body is
+    others = place[:: max(1, len(place) // _BACKGROUND)]
+    axes.scatter(*others.T, s=1.6, color=INK, alpha=0.15, linewidths=0, rasterized=True)
     for spots in found:
         colour = COLOURS[spots.kind]
         centre = place[spots.anew.centre[:, state]]
-        reaches = {spots.anew.reach: (0.22, "-"), 70.0: (0.0, (0, (2.5, 1.5)))}
-        for reach, (fill, dashes) in reaches.items():
+        reaches = {spots.anew.reach: 0.22, 70.0: 0.0}
+        for reach, fill in reaches.items():
             if reach <= 0.0 or (reach == 70.0 and spots.paper is None):
                 continue
-            circles = axes.add_collection(
-                EllipseCollection(
-                    np.full(len(centre), 2.0 * reach),
-                    np.full(len(centre), 2.0 * reach),
-                    np.zeros(len(centre)),
-                    units="xy",
-                    offsets=centre,
-                    transOffset=axes.transData,
-                    facecolor=(colour, fill) if fill else "none",
-                    edgecolor=colour,
-                    linewidth=0.5,
-                    linestyle=dashes,
-                )
+            (circles,) = axes.plot(
+                *centre.T,
+                "o",
+                markersize=2.0 * reach * scale * 72.0 / MM_PER_INCH,
+                markerfacecolor=(colour, fill) if fill else "none",
+                markeredgecolor=colour,
+                markeredgewidth=0.5,
+                zorder=2,
             )
             circles.set_clip_path(outline)
         axes.plot(*centre.T, "o", color=colour, markersize=2.2, zorder=3)
@@ -200,7 +197,7 @@ def _legend(figure: Any, found: list[_Spots]) -> None:
         handles.append(Patch(facecolor=(RED, 0.22), edgecolor=RED, linewidth=0.5))
         names.append(f"neighbourhood, {found[0].anew.reach:.0f} µm")
     if found[0].paper is not None and found[0].anew.reach != 70.0:
-        handles.append(Line2D([], [], color=RED, linewidth=0.6, dashes=(3, 2)))
+        handles.append(Line2D([], [], marker="o", color="none", mec=RED, mew=0.5, markersize=6))
         names.append("70 µm")
     square = Line2D([], [], marker="s", color="none", markeredgecolor=INK, markersize=4)
     handles.append(square)

@@ -28,6 +28,7 @@ _NAMES = {1: "direction 1: plating", -1: "direction 2: stripping", 0: "no curren
 _GROUPS = {"cell": INK, "direction 1": RED, "direction 2": BLUE}
 _RULES = {"grain": "from grain to grain, to a minimum", "cluster": "by clusters, to a mutual pair"}
 _PANEL = 52.0  # mm, the widest that a view may be
+_BACKGROUND = 800  # grains that show where the body is
 _MOST = 12  # states whose means find room
 
 
@@ -107,20 +108,20 @@ def _paths(
     from matplotlib.collections import LineCollection
 
     place = (followed.position - pellet.middle)[:, along]
-    faint = 0.35 * float(np.clip(600.0 / len(place), 0.05, 0.45))
-    axes.scatter(*place.T, s=1.6, color=INK, alpha=faint, linewidths=0, rasterized=True)
+    others = place[:: max(1, len(place) // _BACKGROUND)]
+    axes.scatter(*others.T, s=1.6, color=INK, alpha=0.13, linewidths=0, rasterized=True)
     for k, direction in enumerate(found.direction):
         colour = _COLOURS[int(direction)]
         start, end = place[found.start[:, k]], place[found.end[:, k]]
         axes.add_collection(
             LineCollection(
-                list(np.stack([start, end], axis=1)), colors=colour, linewidths=0.6, alpha=0.7
+                list(np.stack([start, end], axis=1)),
+                colors=colour,
+                linewidths=0.6,
+                alpha=0.7,
             )
         )
-        axes.plot(*start.T, ".", color=colour, markersize=1.6, alpha=0.7)
-        axes.plot(
-            *end.T, "o", mfc="white", mec=colour, mew=0.5, markersize=2.2, alpha=0.8, zorder=3
-        )
+        axes.plot(*end.T, "o", mfc="white", mec=colour, mew=0.5, markersize=2.2, zorder=3)
 
 
 def _relaxation(
