@@ -15,11 +15,13 @@ from mesolith.records.spectra import ImpedanceFits
 from mesolith.records.tracking import Tracking
 from mesolith.records.truth import TrueGrains
 
+from .statistics_cell import planted_records
 from .synthetic_echem import fits_of_state, records_of_cell
 
 STATES = ("pristine", "plating 1", "stripping 1", "plating 2", "stripping 2")
 START = 1.7e9
 HALF_CYCLE = 4500.0
+FEWEST_FOLLOWED = 100  # fewer grains have no statistics
 BULK_MODULUS = 102_800.0
 SIGMA_STRAIN = 1e-4
 
@@ -263,6 +265,9 @@ def synthetic_cell(
         ("warning", "stripping 2, cycling", "The voltage collapses while the current goes on."),
         ("gap", "plating 2, grains", "Layer 3 is missing <beam dump>."),
     )
-    handles = {History: _handle(history(cyclings))}
+    handles: dict[type[Record], Handle] = {History: _handle(history(cyclings))}
     handles |= {type(r): _handle(r) for r in records_of_cell(STATES, cyclings, fits)}
+    if n >= FEWEST_FOLLOWED:
+        planted = planted_records(STATES)
+        handles |= {kind: _handle(record) for kind, record in planted.items()}
     return Cell(name, conditions, tuple(states), handles, pairs, remarks)
