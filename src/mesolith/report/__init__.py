@@ -11,6 +11,12 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_stress_by_state:draw",
     ),
     Figure(
+        "von_mises_by_state",
+        "Von Mises stress by state",
+        "after Dixit 2022, Fig. S5",
+        "mesolith.report.figure_stress_by_state:draw_von_mises",
+    ),
+    Figure(
         "tracking",
         "Grains followed from state to state",
         "",
