@@ -14,6 +14,8 @@ from mesolith.records.history import History
 from mesolith.records.tracking import Tracking
 from mesolith.records.truth import TrueGrains
 
+from .extremes_and_stiffness import extremes_and_stiffness
+
 STATES = ("pristine", "plating 1", "stripping 1", "plating 2", "stripping 2")
 START = 1.7e9
 HALF_CYCLE = 4500.0
@@ -257,5 +259,8 @@ def synthetic_cell(
         ("warning", "stripping 2, cycling", "The voltage collapses while the current goes on."),
         ("gap", "plating 2, grains", "Layer 3 is missing <beam dump>."),
     )
-    handles = {History: _handle(history(cyclings))}
+    handles = {
+        History: _handle(history(cyclings)),
+        **extremes_and_stiffness(STATES, [grain_map for grain_map, _, _ in maps]),
+    }
     return Cell(name, conditions, tuple(states), handles, pairs, remarks)

@@ -17,6 +17,18 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_stress_by_state:draw_von_mises",
     ),
     Figure(
+        "extremes",
+        "The most extreme grains, net of noise",
+        "",
+        "mesolith.report.figure_extremes:draw",
+    ),
+    Figure(
+        "stiffness",
+        "Stress under the stiffness of either doping",
+        "",
+        "mesolith.report.figure_stiffness:draw",
+    ),
+    Figure(
         "tracking",
         "Grains followed from state to state",
         "",
