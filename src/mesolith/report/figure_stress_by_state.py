@@ -127,7 +127,7 @@ def _counts(found: list[StateStress]) -> str:
 
 
 def _mean_as_measured(cell: Cell, state: StateStress) -> float:
-    return mean_von_mises(cell.states[state.index][GrainMap], state=state.state).measured
+    return mean_von_mises(cell.state(state.state)[GrainMap], state=state.state).measured
 
 
 def draw_extremes(axes: Any, found: list[StateStress], kind: StressKind) -> None:
