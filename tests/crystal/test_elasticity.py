@@ -134,6 +134,21 @@ def test_nan_stays_nan() -> None:
     assert np.isnan(von_mises_from_stress(stress)).tolist() == [False, True]
 
 
+def test_principal_stresses_are_the_roots_of_the_characteristic_polynomial() -> None:
+    stress = tensor_from_six(100.0 * RNG.standard_normal((200, 6)))
+    found = principal_stresses(stress)
+    assert found.shape == (200, 3)
+    assert np.all(np.diff(found, axis=1) <= 0.0)
+    # the general solver of numpy knows nothing of symmetry
+    general = np.sort(np.linalg.eigvals(stress).real, axis=1)[:, ::-1]
+    assert np.abs(found - general).max() < 1e-10
+    first, second, third = found.T
+    trace = 3.0 * hydrostatic_from_stress(stress)
+    assert np.abs(first + second + third - trace).max() < 1e-10
+    shear = (first - second) ** 2 + (second - third) ** 2 + (third - first) ** 2
+    assert np.sqrt(0.5 * shear) == pytest.approx(von_mises_from_stress(stress), rel=1e-12)
+
+
 def test_aggregate_moduli_of_doped_garnet() -> None:
     # Yu et al. 2016 as Voigt-Reuss-Hill averages: 162.5 and 154.9 GPa
     for stiffness, expected in ((AL_DOPED, 162.5), (TA_DOPED, 154.9)):

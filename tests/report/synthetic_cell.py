@@ -15,6 +15,7 @@ from mesolith.records.spectra import ImpedanceFits
 from mesolith.records.tracking import Tracking
 from mesolith.records.truth import TrueGrains
 
+from .extremes_and_stiffness import extremes_and_stiffness
 from .statistics_cell import planted_records
 from .synthetic_echem import fits_of_state, records_of_cell
 
@@ -266,6 +267,7 @@ def synthetic_cell(
         ("gap", "plating 2, grains", "Layer 3 is missing <beam dump>."),
     )
     handles: dict[type[Record], Handle] = {History: _handle(history(cyclings))}
+    handles |= extremes_and_stiffness(STATES, [grain_map for grain_map, _, _ in maps])
     handles |= {type(r): _handle(r) for r in records_of_cell(STATES, cyclings, fits)}
     if n >= FEWEST_FOLLOWED:
         planted = planted_records(STATES)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mesolith.hedm import TECHNIQUE as HEDM
-from mesolith.hedm.figure_stress_distribution import density_on_grid
+from mesolith.numerics.density import density_on_grid
 from mesolith.pipeline.technique import Figure, load
 from mesolith.records.cell import Cell
 from mesolith.records.cycling import Cycling
@@ -155,3 +155,25 @@ def test_truth_table_tells_the_error_that_was_planted(cell: Cell) -> None:
     # planted: hydrostatic noise of 17.8 MPa, common modes of a few MPa not drawn at all
     assert np.all(np.abs(table["error_rms_mpa"] - 17.8) < 2.5)
     assert np.all(np.abs(table["inside_68_percent"] - 70.0) < 8.0)
+
+
+def test_distribution_holds_principal_values_of_every_grain(cell: Cell) -> None:
+    (figure,) = (f for f in HEDM.figures if f.name == "stress_distribution")
+    table = drawn(figure, cell).table
+    for k, (_, grains) in enumerate(cell.having(GrainMap)):
+        assert grains.stress is not None
+        roots = np.sort(np.linalg.eigvals(grains.stress).real, axis=1)
+        for number, column in ((1, 2), (2, 1), (3, 0)):
+            median = table[f"stress_principal_{number}_p50_mpa"][k]
+            assert median == pytest.approx(np.median(roots[:, column]), rel=1e-9)
+
+
+def test_von_mises_table_holds_the_mean_net_of_noise(cell: Cell) -> None:
+    (figure,) = (f for f in FIGURES if f.name == "von_mises_by_state")
+    table = drawn(figure, cell).table
+    assert not any("robust_low" in name for name in table)
+    gain = table["stress_von_mises_mean_as_measured_mpa"] - table["stress_von_mises_mean_mpa"]
+    assert np.all(gain > 0.0)
+    assert np.all(
+        table["stress_von_mises_mean_mpa_se"] > table["stress_von_mises_mean_mpa_common_se"]
+    )

@@ -25,6 +25,8 @@ COMMANDS = (
     "verify",
     "report",
     "export",
+    "compare",
+    "table",
     "clean",
     "doctor",
 )

@@ -44,6 +44,12 @@ TECHNIQUE = Technique(
             "mesolith.hedm.figure_grain_map:draw",
         ),
         Figure(
+            "grain_maps",
+            "Grain maps of all states",
+            "after Dixit 2022, Fig. S6",
+            "mesolith.hedm.figure_grain_map:draw_all",
+        ),
+        Figure(
             "stress_distribution",
             "Distribution of the grains' stresses",
             "after Dixit 2022, Fig. 2",

@@ -1,4 +1,4 @@
-"""Where the grains lie that carry stress: the first and the last state in three dimensions."""
+"""Where the grains lie that carry stress: states in three dimensions."""
 
 from __future__ import annotations
 
@@ -27,63 +27,105 @@ from mesolith.records.style import (
 # seen from the side and a little from above, in rad
 _AZIMUTH = np.deg2rad(-58.0)
 _ELEVATION = np.deg2rad(24.0)
-_PANEL_MM = 80.0
-_PANEL_HEIGHT_MM = 78.0
+_ACROSS = 3
+_WHAT = (
+    "at their centres of mass, coloured by hydrostatic stress, tension positive. Area as the "
+    "grain's own; grains are the more transparent the nearer they are to zero stress, because "
+    "opaque ones would hide what is inside. The outline is the pellet, the axis z points to the "
+    "working electrode."
+)
+_HOW = (
+    "Orthographic view along azimuth -58 and elevation 24 degrees on sample axes, far grains "
+    "drawn first. The motion of the sample between the states, which the tracking finds, is "
+    "undone, so that all panels have the same axes."
+)
 
 
 def draw(cell: Cell) -> Drawing | None:
     """Grain maps of the first and last state that hold stress, coloured by hydrostatic stress."""
-    shown = _first_and_last(cell)
+    shown = _states_with_stress(cell)
+    shown = shown[:1] + shown[1:][-1:]
     if not shown:
         return None
-    stresses = np.concatenate([_stress(grains) for _, grains in shown])
-    limit = float(np.nanpercentile(np.abs(stresses), 99.5)) or 1.0
-    pellets = [_pellet(cell, grains) for _, grains in shown]
+    limit, pellets = _limit(shown), [_pellet(cell, grains) for _, grains in shown]
     with house_style():
         figure = new_figure(86.0)
-        scale = min(_scale(pellet) for pellet in pellets)
+        scale = min(_scale(pellet, _LARGE) for pellet in pellets)
         for k, (name, grains) in enumerate(shown):
-            axes = axes_mm(figure, 1.0 + 82.0 * k, 1.0, _PANEL_MM, _PANEL_HEIGHT_MM)
-            _panel(axes, grains, limit, pellets[k], scale)
+            axes = axes_mm(figure, 1.0 + 82.0 * k, 1.0, _LARGE.width, _LARGE.height)
+            _panel(axes, grains, limit, pellets[k], scale, _LARGE)
             axes.set_title(f"{name} (n = {len(grains):,})", loc="center", pad=-6)
             letter(axes, "ab"[k], left_mm=0.0, up_mm=-3.5)
-        _colour_bar(figure, limit)
-    names = " and ".join(name for name, _ in shown)
+        _colour_bar(axes_mm(figure, 165.0, 15.0, 2.6, 48.0), limit)
     return Drawing(
         figure=figure,
         caption=(
-            f"Grains of {names} at their centres of mass, coloured by hydrostatic stress, "
-            "tension positive. Area as the grain's own; grains are the more transparent the "
-            "nearer they are to zero stress, because opaque ones would hide what is inside. "
-            f"The outline is the pellet, the axis z points to the working electrode. The scale "
-            f"ends at the 99.5 % point of both states ({limit:.0f} MPa); one grain is known to "
-            f"±{_typical_error(shown):.0f} MPa (68 %, random part)."
+            f"Grains of {' and '.join(name for name, _ in shown)} {_WHAT} "
+            f"{_scale_words(shown, limit)}"
         ),
-        how=(
-            "Orthographic view along azimuth -58 and elevation 24 degrees on sample axes, far "
-            "grains drawn first. The motion of the sample between the states, which the tracking "
-            "finds, is undone, so that both panels have the same axes. The 3-D view of this "
-            "report turns them."
-        ),
+        how=(f"{_HOW} The 3-D view of this report turns them."),
         cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 1d",),
         table=_table(shown),
     )
 
 
-def _first_and_last(cell: Cell) -> list[tuple[str, GrainMap]]:
-    """First and last map with stresses, on the axes of the first state."""
+def draw_all(cell: Cell) -> Drawing | None:
+    """Grain maps of all states on one scale of colour; None below three, which `draw` shows."""
+    shown = _states_with_stress(cell)
+    if len(shown) < 3:
+        return None
+    limit, pellets = _limit(shown), [_pellet(cell, grains) for _, grains in shown]
+    rows = -(-(len(shown) + 1) // _ACROSS)
+    height = rows * (_SMALL.height + 4.0) + 1.0
+    with house_style():
+        figure = new_figure(height)
+        scale = min(_scale(pellet, _SMALL) for pellet in pellets)
+        for k, (name, grains) in enumerate(shown):
+            row, column = divmod(k, _ACROSS)
+            left = 1.0 + (_SMALL.width + 2.0) * column
+            bottom = height - (row + 1) * (_SMALL.height + 4.0)
+            axes = axes_mm(figure, left, bottom, _SMALL.width, _SMALL.height)
+            _panel(axes, grains, limit, pellets[k], scale, _SMALL, triad=k == 0)
+            axes.set_title(f"{name} (n = {len(grains):,})", loc="center", pad=-2)
+            letter(axes, chr(ord("a") + k % 26), left_mm=0.0, up_mm=-2.0)
+        column = len(shown) % _ACROSS or _ACROSS - 1
+        left = 1.0 + (_SMALL.width + 2.0) * column + 0.4 * _SMALL.width
+        _colour_bar(axes_mm(figure, left, 12.0, 2.6, 26.0), limit)
+    return Drawing(
+        figure=figure,
+        caption=f"Grains of every state {_WHAT} {_scale_words(shown, limit)}",
+        how=_HOW,
+        cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. S6",),
+        table=_table(shown),
+    )
+
+
+def _states_with_stress(cell: Cell) -> list[tuple[str, GrainMap]]:
+    """Maps with stresses in the order of the states, on the axes of the first state."""
     motions = motions_since_first(cell)
-    found: list[tuple[str, GrainMap]] = []
-    for states in (cell.states, cell.states[::-1]):
-        for state in states:
-            if GrainMap not in state or state.name in (name for name, _ in found):
-                continue
-            grains = state[GrainMap]
-            if np.any(np.isfinite(_stress(grains))):
-                position = motions[state.index].undone(grains.position)
-                found.append((state.name, dataclasses.replace(grains, position=position)))
-                break
-    return found
+    return [
+        (
+            state.name,
+            dataclasses.replace(grains, position=motions[state.index].undone(grains.position)),
+        )
+        for state, grains in cell.having(GrainMap)
+        if np.any(np.isfinite(_stress(grains)))
+    ]
+
+
+def _limit(shown: list[tuple[str, GrainMap]]) -> float:
+    """End of the scale of colour, MPa."""
+    stresses = np.concatenate([_stress(grains) for _, grains in shown])
+    return float(np.nanpercentile(np.abs(stresses), 99.5)) or 1.0
+
+
+def _scale_words(shown: list[tuple[str, GrainMap]], limit: float) -> str:
+    states = "this state" if len(shown) == 1 else "both states" if len(shown) == 2 else "all states"
+    counts = ", ".join(f"{len(grains):,}" for _, grains in shown)
+    return (
+        f"The scale ends at the 99.5 % point of {states} ({limit:.0f} MPa); one grain is known to "
+        f"±{_typical_error(shown):.0f} MPa (68 %, random part). Grains: {counts}."
+    )
 
 
 def _stress(grains: GrainMap) -> FloatArray:
@@ -94,6 +136,19 @@ def _stress(grains: GrainMap) -> FloatArray:
 def _typical_error(shown: list[tuple[str, GrainMap]]) -> float:
     errors = [g.stress_hydrostatic_se for _, g in shown if g.stress_hydrostatic_se is not None]
     return float(np.nanmedian(np.concatenate(errors))) if errors else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Width and height of a panel, and how much of the height the pellet may fill, mm."""
+
+    width: float
+    height: float
+    filled: float
+
+
+_LARGE = _Size(80.0, 78.0, 62.0)
+_SMALL = _Size(58.0, 52.0, 42.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +179,23 @@ def _project(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return -sa * x + ca * y, ce * z - se * forward, ce * forward + se * z
 
 
-def _scale(pellet: _Pellet) -> float:
+def _scale(pellet: _Pellet, size: _Size) -> float:
     """Page points for one um such that the pellet fills a panel."""
     tall = pellet.height * np.cos(_ELEVATION) + pellet.diameter * np.sin(_ELEVATION)
-    room = min(_PANEL_MM / (1.12 * pellet.diameter), 62.0 / (1.06 * tall))
+    room = min(size.width / (1.12 * pellet.diameter), size.filled / (1.06 * tall))
     return float(room * 72.0 / MM_PER_INCH)
 
 
-def _panel(axes: Any, grains: GrainMap, limit: float, pellet: _Pellet, scale: float) -> None:
+def _panel(
+    axes: Any,
+    grains: GrainMap,
+    limit: float,
+    pellet: _Pellet,
+    scale: float,
+    size: _Size,
+    *,
+    triad: bool = True,
+) -> None:
     horizontal, vertical, near = _project(grains.position - pellet.middle)
     stress = np.nan_to_num(_stress(grains))
     share = np.clip(np.abs(stress) / limit, 0.0, 1.0)
@@ -151,11 +215,12 @@ def _panel(axes: Any, grains: GrainMap, limit: float, pellet: _Pellet, scale: fl
         rasterized=True,
     )
     _outline(axes, pellet, behind=False)
-    width, height = (side * 72.0 / MM_PER_INCH / scale for side in (_PANEL_MM, _PANEL_HEIGHT_MM))
+    width, height = (side * 72.0 / MM_PER_INCH / scale for side in (size.width, size.height))
     axes.set_xlim(-width / 2, width / 2)
     axes.set_ylim(-height * 0.55, height * 0.45)
     axes.set_axis_off()
-    _triad(axes, pellet)
+    if triad:
+        _triad(axes, pellet)
 
 
 def _outline(axes: Any, pellet: _Pellet, *, behind: bool) -> None:
@@ -204,13 +269,12 @@ def _round_length(value: float) -> float:
     return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= value * 1.0001))
 
 
-def _colour_bar(figure: Any, limit: float) -> None:
+def _colour_bar(axes: Any, limit: float) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    axes = axes_mm(figure, 165.0, 15.0, 2.6, 48.0)
     mappable = ScalarMappable(Normalize(-limit, limit), diverging_map())
-    bar = figure.colorbar(mappable, cax=axes, extend="both", extendfrac=0.04)
+    bar = axes.figure.colorbar(mappable, cax=axes, extend="both", extendfrac=0.04)
     bar.outline.set_linewidth(0.4)
     bar.ax.tick_params(width=0.5, size=2)
     bar.ax.set_title("hydrostatic\nstress (MPa)", fontsize=7, pad=21)

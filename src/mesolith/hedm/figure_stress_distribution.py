@@ -2,55 +2,85 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from mesolith.axes import FloatArray
+from mesolith.crystal.elasticity import principal_stresses
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.grains import GrainMap
-from mesolith.records.style import BLUE, INK, RED, axes_mm, house_style, letter, new_figure, wrapped
+from mesolith.records.style import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    RED,
+    SKY,
+    axes_mm,
+    house_style,
+    letter,
+    new_figure,
+    wrapped,
+)
+from mesolith.records.violin import draw_violins
 
-_BINS = 400
-_HALF_WIDTH = 0.42
+_PRINCIPAL_COLOURS = [ORANGE, GREEN, SKY]
+
+
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """Stresses of one state's grains, MPa; principal values from the most tensile on."""
+
+    hydrostatic: FloatArray
+    von_mises: FloatArray
+    principal_1: FloatArray
+    principal_2: FloatArray
+    principal_3: FloatArray
 
 
 def draw(cell: Cell) -> Drawing | None:
-    """Violins of hydrostatic and von Mises stress by state; None without any stress."""
-    names, hydrostatic, von_mises, errors = [], [], [], []
+    """Violins of hydrostatic, von Mises and principal stress by state; None without any stress."""
+    names, samples, errors = [], [], []
     for state, grains in cell.having(GrainMap):
-        known = _finite(grains.stress_hydrostatic)
-        if known.size and grains.stress_von_mises is not None:
+        hydrostatic = _finite(grains.stress_hydrostatic)
+        if hydrostatic.size and grains.stress_von_mises is not None and grains.stress is not None:
             names.append(state.name)
-            hydrostatic.append(known)
-            von_mises.append(_finite(grains.stress_von_mises))
+            known = np.all(np.isfinite(grains.stress), axis=(1, 2))
+            principal = principal_stresses(grains.stress[known])
+            von_mises = _finite(grains.stress_von_mises)
+            samples.append(_Samples(hydrostatic, von_mises, *principal.T))
             errors.append((grains.stress_hydrostatic_se, grains.stress_von_mises_se))
     if not names:
         return None
-    hydrostatic_se = _typical([pair[0] for pair in errors])
-    von_mises_se = _typical([pair[1] for pair in errors])
+    pressures = [s.hydrostatic for s in samples]
     with house_style():
-        figure = new_figure(112.0)
-        upper = axes_mm(figure, 16, 63, 162, 44)
-        lower = axes_mm(figure, 16, 11, 162, 44)
-        _violins(upper, hydrostatic, BLUE, "hydrostatic stress (MPa)", hydrostatic_se)
-        _violins(lower, von_mises, RED, "von Mises stress (MPa)", von_mises_se)
-        upper.axhline(0.0, color=INK, linewidth=0.4, dashes=(4, 3), zorder=0)
-        lower.set_ylim(bottom=0.0)
-        upper.set_xticks(range(len(names)), [])
+        figure = new_figure(152.0)
+        top, middle, low = (axes_mm(figure, 16, bottom, 162, 42) for bottom in (107, 60, 11))
+        _panel(top, pressures, BLUE, "hydrostatic stress (MPa)")
+        _panel(middle, [s.von_mises for s in samples], RED, "von Mises stress (MPa)")
+        _principal_panel(low, samples)
+        middle.set_ylim(bottom=0.0)
+        for axes in (top, low):
+            axes.axhline(0.0, color=INK, linewidth=0.4, dashes=(4, 3), zorder=0)
+        for axes, name in zip((top, middle, low), "abc", strict=True):
+            axes.set_xticks(range(len(names)), [])
+            axes.set_xlim(-0.6, len(names) - 0.4 + 0.12)
+            letter(axes, name, left_mm=15.0, up_mm=-1.0)
+        _one_grain(top, _typical([pair[0] for pair in errors]))
+        _one_grain(middle, _typical([pair[1] for pair in errors]))
         labels = [
-            f"{name}\nn = {len(v):,}"
-            for name, v in zip(wrapped(names, 16), hydrostatic, strict=True)
+            f"{name}\nn = {len(v):,}" for name, v in zip(wrapped(names, 16), pressures, strict=True)
         ]
-        lower.set_xticks(range(len(names)), labels)
-        letter(upper, "a", left_mm=15.0, up_mm=-1.0)
-        letter(lower, "b", left_mm=15.0, up_mm=-1.0)
-    counts = ", ".join(f"{len(v):,}" for v in hydrostatic)
+        low.set_xticks(range(len(names)), labels)
+    counts = ", ".join(f"{len(v):,}" for v in pressures)
     return Drawing(
         figure=figure,
         caption=(
-            "Stress of every grain by state: (a) hydrostatic, tension positive; (b) von Mises. "
+            "Stress of every grain by state, tension positive: (a) hydrostatic; (b) von Mises; "
+            "(c) principal values, from the most tensile to the most compressive. "
             "The width is the share of grains at that stress, the same scale in all states of a "
             "panel; each point is a grain. White: median with the middle half (25-75 %). The bar "
             "at the right of a panel is the median random standard error (68 %) of one grain. "
@@ -58,14 +88,15 @@ def draw(cell: Cell) -> Drawing | None:
         ),
         how=(
             "Densities are Gaussian kernel estimates with Silverman's robust bandwidth. A violin "
-            "shows what was measured, so noise widens it; what shifts all grains of a state "
+            "shows what was measured, so noise widens it, lengthens the von Mises stress and sets "
+            "the principal values of a grain apart; what shifts all grains of a state "
             "together (the strain-free reference) is left out here and drawn with the means."
         ),
         cite=(
             "Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 2",
             "Bandwidth: B. W. Silverman, Density Estimation (Chapman and Hall, 1986)",
         ),
-        table=_table(names, hydrostatic, von_mises),
+        table=_table(names, samples),
     )
 
 
@@ -79,98 +110,53 @@ def _typical(sigmas: list[FloatArray | None]) -> float | None:
     return float(np.median(joined)) if joined.size else None
 
 
-def density_on_grid(values: FloatArray, grid: FloatArray) -> FloatArray:
-    """Gaussian kernel density of ``values`` on an even grid, from binned counts.
-
-    Bandwidth 0.9 min(standard deviation, IQR/1.34) n^(-1/5) (Silverman 1986), at least one
-    grid step. Integrates to one over an infinite grid.
-    """
-    step = grid[1] - grid[0]
-    edges = np.append(grid - step / 2.0, grid[-1] + step / 2.0)
-    counts = np.histogram(values, edges)[0] / (len(values) * step)
-    quarter, three = np.percentile(values, [25, 75])
-    spreads = [s for s in (float(np.std(values)), (three - quarter) / 1.34) if s > 0.0]
-    bandwidth = max(0.9 * min(spreads, default=0.0) * len(values) ** -0.2, step)
-    reach = min(int(np.ceil(4.0 * bandwidth / step)), (len(grid) - 1) // 2)
-    offsets = np.arange(-reach, reach + 1) * step
-    kernel = np.exp(-0.5 * (offsets / bandwidth) ** 2)
-    return np.convolve(counts, kernel / kernel.sum(), mode="same")
-
-
-def _violins(
-    axes: Any, values: list[FloatArray], colour: str, label: str, error: float | None
-) -> None:
-    low = min(float(v.min()) for v in values)
-    high = max(float(v.max()) for v in values)
-    margin = 0.04 * (high - low) or 1.0
-    grid = np.linspace(low - margin, high + margin, _BINS)
-    densities = [density_on_grid(v, grid) for v in values]
-    top = max(float(d.max()) for d in densities)
-    for k, (v, density) in enumerate(zip(values, densities, strict=True)):
-        width = _HALF_WIDTH * density / top
-        seen = (grid >= v.min() - margin / 2) & (grid <= v.max() + margin / 2)
-        axes.fill_betweenx(
-            grid[seen], k - width[seen], k + width[seen], color=colour, alpha=0.22, linewidth=0
-        )
-        axes.plot(k - width[seen], grid[seen], color=colour, linewidth=0.6)
-        axes.plot(k + width[seen], grid[seen], color=colour, linewidth=0.6)
-        room = np.interp(v, grid, width)
-        spread = np.maximum(room, 0.035)
-        rank = np.argsort(np.argsort(v, kind="stable"), kind="stable")
-        jitter = (2.0 * _even_fractions(len(v))[rank] - 1.0) * spread * 0.92
-        axes.scatter(
-            k + jitter,
-            v,
-            s=2.4 if len(v) < 5000 else 1.2,
-            c=_inked(colour, room, len(v)),
-            linewidths=0,
-            rasterized=True,
-        )
-        quarter, median, three = np.percentile(v, [25, 50, 75])
-        axes.plot([k, k], [quarter, three], color="white", linewidth=3.0, solid_capstyle="butt")
-        axes.plot([k, k], [quarter, three], color=INK, linewidth=1.6, solid_capstyle="butt")
-        axes.plot(k, median, "o", color="white", markeredgecolor=INK, markersize=3.4, mew=0.7)
-    axes.set_xlim(-0.6, len(values) - 0.4 + 0.12)
-    axes.set_ylim(grid[0], grid[-1])
+def _panel(axes: Any, values: list[FloatArray], colour: str, label: str) -> None:
+    places = [float(k) for k in range(len(values))]
+    draw_violins(axes, values, places=places, colours=[colour] * len(values))
     axes.set_ylabel(label)
-    if error is not None:
-        x, y = len(values) - 0.4, grid[0] + 0.86 * (grid[-1] - grid[0])
-        axes.errorbar(x, y, yerr=error, color=INK, linewidth=0.9, capsize=2.0, capthick=0.9)
-        axes.annotate(
-            f"one grain\n±{error:.0f} MPa",
-            (x, y),
-            xytext=(-5, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=6.5,
-        )
 
 
-def _inked(colour: str, room: FloatArray, n: int) -> FloatArray:
-    """Colours of the points: full where they are few, faint where the violin is wide."""
-    from matplotlib.colors import to_rgb
+def _principal_panel(axes: Any, samples: list[_Samples]) -> None:
+    """Three slim violins a state."""
+    values, places, colours = [], [], []
+    for k, own in enumerate(samples):
+        values += [own.principal_1, own.principal_2, own.principal_3]
+        places += [k - 0.27, float(k), k + 0.27]
+        colours += _PRINCIPAL_COLOURS
+    draw_violins(axes, values, places=places, colours=colours, half_width=0.13)
+    axes.set_ylabel("principal stress (MPa)")
+    for colour, label in zip(_PRINCIPAL_COLOURS, ("largest", "middle", "smallest"), strict=True):
+        axes.plot([], [], color=colour, linewidth=3, label=label)
+    axes.legend(loc="lower right", ncols=3, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0)
 
-    faint = float(np.clip(450.0 / n, 0.04, 0.3))
-    alpha = np.clip(0.8 * (0.03 / np.maximum(room, 1e-9)), faint, 0.8)
-    return np.column_stack([np.tile(to_rgb(colour), (len(room), 1)), alpha])
+
+def _one_grain(axes: Any, error: float | None) -> None:
+    """Bar of the error of one grain at the right end of a panel."""
+    if error is None:
+        return
+    low, high = axes.get_ylim()
+    x, y = axes.get_xlim()[1] - 0.12, low + 0.86 * (high - low)
+    axes.errorbar(x, y, yerr=error, color=INK, linewidth=0.9, capsize=2.0, capthick=0.9)
+    axes.annotate(
+        f"one grain\n±{error:.0f} MPa",
+        (x, y),
+        xytext=(-5, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        fontsize=6.5,
+    )
 
 
-def _even_fractions(n: int) -> FloatArray:
-    """Fractions in (0, 1) that fill it evenly in any order: multiples of the golden ratio."""
-    return np.asarray((0.5 + np.arange(n) * 0.6180339887498949) % 1.0)
-
-
-def _table(
-    names: list[str], hydrostatic: list[FloatArray], von_mises: list[FloatArray]
-) -> dict[str, Any]:
+def _table(names: list[str], samples: list[_Samples]) -> dict[str, Any]:
     percents = (0, 0.5, 2.5, 25, 50, 75, 97.5, 99.5, 100)
     table: dict[str, Any] = {
         "state": np.array(names, dtype=str),
-        "grains": np.array([len(v) for v in hydrostatic]),
+        "grains": np.array([len(s.hydrostatic) for s in samples]),
     }
-    for word, values in (("hydrostatic", hydrostatic), ("von_mises", von_mises)):
+    for field in fields(_Samples):
+        values = [getattr(own, field.name) for own in samples]
         for percent in percents:
-            column = f"stress_{word}_p{percent:g}_mpa".replace(".", "_")
+            column = f"stress_{field.name}_p{percent:g}_mpa".replace(".", "_")
             table[column] = np.array([np.percentile(v, percent) for v in values])
     return table

@@ -38,14 +38,26 @@ def von_mises_error(stress: FloatArray, covariance: FloatArray) -> FloatArray:
     The interval v +- error is meant in that sense; below 2 errors only its upper end says
     anything, and a true value of zero lies within 1.5 errors of the lower one.
     """
+    along, bias = von_mises_spread_and_bias(stress, covariance)
+    return np.sqrt(along + bias**2)
+
+
+def von_mises_spread_and_bias(
+    stress: FloatArray, covariance: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Variance of the von Mises stress along its gradient (MPa2) and its bias (MPa), each (n,).
+
+    The bias is what noise across the gradient has added to the length; a von Mises stress less
+    its bias is right on average over many grains.
+    """
     six = six_from_tensor(stress)
     equivalent = von_mises_from_stress(stress)
     gradient = (six @ FORM) / np.where(equivalent > 0.0, equivalent, 1.0)[:, None]
-    along = np.einsum("ni,nij,nj->n", gradient, covariance, gradient)
+    along = np.maximum(np.einsum("ni,nij,nj->n", gradient, covariance, gradient), 0.0)
     trace = np.einsum("ij,nij->n", FORM, covariance)
     across = np.maximum(trace - along, 0.0)
     bias = equivalent - np.sqrt(np.maximum(equivalent**2 - across, 0.0))
-    return np.sqrt(np.maximum(along, 0.0) + bias**2)
+    return along, bias
 
 
 def von_mises_derivative(stress: FloatArray, change: FloatArray) -> FloatArray:

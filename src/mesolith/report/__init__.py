@@ -11,6 +11,24 @@ FIGURES: tuple[Figure, ...] = (
         "mesolith.report.figure_stress_by_state:draw",
     ),
     Figure(
+        "von_mises_by_state",
+        "Von Mises stress by state",
+        "after Dixit 2022, Fig. S5",
+        "mesolith.report.figure_stress_by_state:draw_von_mises",
+    ),
+    Figure(
+        "extremes",
+        "The most extreme grains, net of noise",
+        "",
+        "mesolith.report.figure_extremes:draw",
+    ),
+    Figure(
+        "stiffness",
+        "Stress under the stiffness of either doping",
+        "",
+        "mesolith.report.figure_stiffness:draw",
+    ),
+    Figure(
         "tracking",
         "Grains followed from state to state",
         "",

@@ -1,4 +1,4 @@
-"""Hydrostatic stress against state: the mean with its interval, and the extremes."""
+"""Stress against state: the mean with its interval, and the extremes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from mesolith.link.von_mises_mean import mean_von_mises
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
+from mesolith.records.followed import StressKind
+from mesolith.records.grains import GrainMap
 from mesolith.records.style import (
     BLUE,
     FAINT,
@@ -22,39 +25,37 @@ from mesolith.records.style import (
 from mesolith.report.state_stress import StateStress, state_stresses
 
 Z95 = 1.959964
+HYDROSTATIC: StressKind = "hydrostatic"
+VON_MISES: StressKind = "von_mises"
+WORDS = {HYDROSTATIC: "hydrostatic", VON_MISES: "von Mises"}
+
+
+_EXTREMES = (
+    "(a) Mean by volume, smallest and largest grain with their own 95 % intervals, and the "
+    "{points} net of noise with 68 % intervals; the grey band is how far noise alone would carry "
+    "the most extreme of so many grains."
+)
+_NET_OF_LENGTH = (
+    "A von Mises stress is a length, and noise lengthens it in every grain: what it adds is taken "
+    "off each grain from its own covariance, by up to {most:.0f} MPa in the mean here. "
+)
 
 
 def draw(cell: Cell) -> Drawing | None:
-    """Mean, smallest and largest grain, and robust extremes by state; None without stress."""
+    """Hydrostatic mean, smallest and largest grain, robust extremes; None without stress."""
     found = state_stresses(cell)
     if not found:
         return None
-    with house_style():
-        figure = new_figure(78.0)
-        left = axes_mm(figure, 17, 20, 84, 54)
-        right = axes_mm(figure, 119, 20, 60, 54)
-        draw_extremes(left, found)
-        draw_means(right, found)
-        letter(left, "a", left_mm=15.0, up_mm=-1.0)
-        letter(right, "b", left_mm=14.0, up_mm=-1.0)
-        handles, names = left.get_legend_handles_labels()
-        figure.legend(
-            handles, names, loc="lower left", bbox_to_anchor=(0.07, 0.0), ncols=2, columnspacing=1.5
-        )
-        handles, names = right.get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower right", bbox_to_anchor=(0.995, 0.0), ncols=1)
-    counts = ", ".join(f"{s.grains:,}" for s in found)
-    share = max(s.mean_common / s.mean_se if s.mean_se else 0.0 for s in found)
     return Drawing(
-        figure=figure,
+        figure=_figure(found, HYDROSTATIC),
         caption=(
-            "Hydrostatic stress by state, tension positive. (a) Mean by volume, smallest and "
-            "largest grain with their own 95 % intervals, and the 0.5 and 99.5 % points net of "
-            "noise with 68 % intervals; the grey band is how far noise alone would carry the "
-            "most extreme of so many grains. (b) The mean with 68 % (thick) and 95 % (thin) "
+            "Hydrostatic stress by state, tension positive. "
+            + _EXTREMES.format(points="0.5 and 99.5 % points")
+            + " "
+            "(b) The mean with 68 % (thick) and 95 % (thin) "
             "intervals, which hold the part that all grains share (strain-free reference, "
-            f"load): up to {100 * share:.0f} % of the standard error here. "
-            f"Grains: {counts}."
+            f"load): up to {_shared_percent(found):.0f} % of the standard error here. "
+            + _counts(found)
         ),
         how=(
             "The mean is weighted by volume. Its error holds the grains' own (noise, volumes) "
@@ -65,12 +66,71 @@ def draw(cell: Cell) -> Drawing | None:
             "here it comes from mechanical equilibrium."
         ),
         cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 1c",),
-        table=_table(found),
+        table=stress_table(found, HYDROSTATIC),
         plot=("stress_hydrostatic_mean_mpa", "state_number", "stress_hydrostatic_mean_mpa_se"),
     )
 
 
-def draw_extremes(axes: Any, found: list[StateStress]) -> None:
+def draw_von_mises(cell: Cell) -> Drawing | None:
+    """The same of the von Mises stress, net of the length that noise adds."""
+    found = state_stresses(cell, VON_MISES)
+    if not found:
+        return None
+    measured = [_mean_as_measured(cell, s) for s in found]
+    most = max(value - s.mean for value, s in zip(measured, found, strict=True))
+    return Drawing(
+        figure=_figure(found, VON_MISES),
+        caption=(
+            "Von Mises stress by state. "
+            + _EXTREMES.format(points="99.5 % point")
+            + " (b) The mean with 68 % (thick) and "
+            "95 % (thin) intervals; the part that all grains share (how well the noise is known "
+            f"that is taken out) is up to {_shared_percent(found):.0f} % of the standard error "
+            "here. " + _counts(found)
+        ),
+        how=(
+            _NET_OF_LENGTH.format(most=most) + "The noise is taken to be known to 10 % in "
+            "variance; the mean is weighted by volume. Smallest and largest grain are as "
+            "measured; the smallest is what noise makes of none."
+        ),
+        cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. S5",),
+        table=stress_table(found, VON_MISES)
+        | {"stress_von_mises_mean_as_measured_mpa": np.array(measured)},
+        plot=("stress_von_mises_mean_mpa", "state_number", "stress_von_mises_mean_mpa_se"),
+    )
+
+
+def _figure(found: list[StateStress], kind: StressKind) -> Any:
+    with house_style():
+        figure = new_figure(78.0)
+        left = axes_mm(figure, 17, 20, 84, 54)
+        right = axes_mm(figure, 119, 20, 60, 54)
+        draw_extremes(left, found, kind)
+        draw_means(right, found, kind)
+        letter(left, "a", left_mm=15.0, up_mm=-1.0)
+        letter(right, "b", left_mm=14.0, up_mm=-1.0)
+        handles, names = left.get_legend_handles_labels()
+        figure.legend(
+            handles, names, loc="lower left", bbox_to_anchor=(0.07, 0.0), ncols=2, columnspacing=1.5
+        )
+        handles, names = right.get_legend_handles_labels()
+        figure.legend(handles, names, loc="lower right", bbox_to_anchor=(0.995, 0.0), ncols=1)
+    return figure
+
+
+def _shared_percent(found: list[StateStress]) -> float:
+    return 100.0 * max(s.mean_common / s.mean_se if s.mean_se else 0.0 for s in found)
+
+
+def _counts(found: list[StateStress]) -> str:
+    return f"Grains: {', '.join(f'{s.grains:,}' for s in found)}."
+
+
+def _mean_as_measured(cell: Cell, state: StateStress) -> float:
+    return mean_von_mises(cell.state(state.state)[GrainMap], state=state.state).measured
+
+
+def draw_extremes(axes: Any, found: list[StateStress], kind: StressKind) -> None:
     """Mean, smallest and largest grain and robust extremes into the axes."""
     x = np.arange(len(found))
     mean = np.array([s.mean for s in found])
@@ -102,10 +162,12 @@ def draw_extremes(axes: Any, found: list[StateStress]) -> None:
             capsize=2,
             label=label,
         )
-    for values3, colour, label in (
-        ([s.robust_high for s in found], RED, "99.5 % point net of noise"),
-        ([s.robust_low for s in found], BLUE, "0.5 % point net of noise"),
-    ):
+    robust = [([s.robust_high for s in found], RED, "99.5 % point net of noise")]
+    if kind == HYDROSTATIC:
+        robust.append(([s.robust_low for s in found], BLUE, "0.5 % point net of noise"))
+    else:
+        axes.set_ylim(bottom=0.0, top=1.08 * max(s.high[0] + Z95 * s.high[1] for s in found))
+    for values3, colour, label in robust:
         centre, lower, upper = np.array(values3).T
         bars = np.abs(np.stack([centre - lower, upper - centre]))
         axes.plot(x + 0.16, centre, color=colour, linewidth=0.5, alpha=0.6, zorder=1)
@@ -132,12 +194,13 @@ def draw_extremes(axes: Any, found: list[StateStress]) -> None:
         capsize=2,
         label="mean",
     )
-    axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
-    axes.set_ylabel("hydrostatic stress (MPa)")
+    if kind == HYDROSTATIC:
+        axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
+    axes.set_ylabel(f"{WORDS[kind]} stress (MPa)")
     _label_states(axes, found)
 
 
-def draw_means(axes: Any, found: list[StateStress]) -> None:
+def draw_means(axes: Any, found: list[StateStress], kind: StressKind) -> None:
     """The means alone, with 68 and 95 % intervals, into the axes."""
     x = np.arange(len(found))
     mean = np.array([s.mean for s in found])
@@ -159,8 +222,9 @@ def draw_means(axes: Any, found: list[StateStress]) -> None:
         label="68 %, random part alone",
     )
     axes.plot(x, mean, "s", color="white", markeredgecolor=INK, markersize=3.4)
-    axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
-    axes.set_ylabel("mean hydrostatic stress (MPa)")
+    if kind == HYDROSTATIC:
+        axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
+    axes.set_ylabel(f"mean {WORDS[kind]} stress (MPa)")
     _label_states(axes, found, width=8)
 
 
@@ -169,7 +233,8 @@ def _label_states(axes: Any, found: list[StateStress], width: int = 11) -> None:
     axes.set_xlim(-0.5, len(found) - 0.5)
 
 
-def _table(found: list[StateStress]) -> dict[str, Any]:
+def stress_table(found: list[StateStress], kind: StressKind) -> dict[str, Any]:
+    """Columns of the plotted numbers, one row a state."""
     table: dict[str, Any] = {
         "state": np.array([s.state for s in found], dtype=str),
         "state_number": np.array([s.index for s in found]),
@@ -192,4 +257,6 @@ def _table(found: list[StateStress]) -> dict[str, Any]:
         "robust_high_mpa_upper68": [s.robust_high[2] for s in found],
         "noise_reach_mpa": [s.noise_reach for s in found],
     }
-    return table | {f"stress_hydrostatic_{k}": np.array(v) for k, v in numbers.items()}
+    if kind == VON_MISES:
+        numbers = {k: v for k, v in numbers.items() if not k.startswith("robust_low")}
+    return table | {f"stress_{kind}_{k}": np.array(v) for k, v in numbers.items()}

@@ -12,6 +12,7 @@ from typing import Any
 
 from mesolith.errors import FileFormatError
 from mesolith.records.cell import Cell
+from mesolith.report.condition_words import value_in_words, words_of_key
 from mesolith.report.memory import remembering
 from mesolith.report.picture import Picture
 from mesolith.report.provenance import provenance_html
@@ -23,7 +24,6 @@ STORY = "story"
 START, END = "<!-- provenance -->", "<!-- /provenance -->"
 _URGENT = (("gap", "Gaps: data left out"), ("warning", "Warnings"))
 _CALM = (("assumed", "Assumed: values nobody gave"), ("note", "Notes"))
-_UNITS = {"mpa": "MPa", "um": "µm", "mm2": "mm²", "c": "°C", "h": "h", "s": "s", "gpa": "GPa"}
 
 
 def write_report(path: Path, *, cell: Cell, pictures: Sequence[Picture]) -> None:
@@ -50,7 +50,7 @@ def write_report(path: Path, *, cell: Cell, pictures: Sequence[Picture]) -> None
     links += [("provenance", "Provenance")]
     html = _TEMPLATE.format(
         title=escape(cell.name),
-        style=_style(),
+        style=style_of_page(),
         subtitle=_subtitle(cell),
         links="".join(f'<a href="#{place}">{word}</a>' for place, word in links),
         sections="\n".join(section for section in sections if section),
@@ -75,7 +75,8 @@ def without_provenance(page: str) -> str:
     return re.sub(f"{START}.*?{END}", f"{START}\n{END}", page, count=1, flags=re.DOTALL)
 
 
-def _style() -> str:
+def style_of_page() -> str:
+    """The style sheets of a page."""
     folder = files("mesolith.report")
     sheets = (folder / "page.css", folder / "viewer" / "viewer.css")
     return "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
@@ -98,7 +99,7 @@ def _story(cell: Cell, pictures: Sequence[Picture]) -> str:
         '<section id="story" class="story"><h2>The story</h2>'
         f"{lead}{_failed(cell)}"
         f"{_missing(cell)}{_remarks(cell, _URGENT)}"
-        f"{''.join(_figure(picture, 1) for picture in pictures)}"
+        f"{''.join(figure_html(picture, 1) for picture in pictures)}"
         f"{state_table(cell)}"
         f"{_remarks(cell, _calm(cell))}"
         f"{_conditions(cell)}"
@@ -119,7 +120,7 @@ def _missing(cell: Cell) -> str:
     if not missing:
         return ""
     items = "".join(
-        f"<li><b>{escape(_words(key))}</b> <span class=where>({escape(key)})</span>: "
+        f"<li><b>{escape(words_of_key(key))}</b> <span class=where>({escape(key)})</span>: "
         f"{escape(text)}</li>"
         for key, text in missing
     )
@@ -166,8 +167,8 @@ def _typeset(text: str) -> str:
 
 def _conditions(cell: Cell) -> str:
     rows = [
-        f"<tr><td>{escape(_words(key))} <span class=key>{escape(key)}</span></td>"
-        f"<td>{escape(_value(value))}</td></tr>"
+        f"<tr><td>{escape(words_of_key(key))} <span class=key>{escape(key)}</span></td>"
+        f"<td>{escape(value_in_words(value))}</td></tr>"
         for key, value in cell.conditions.items()
         if value is not None and not key.startswith("clock.")
     ]
@@ -179,38 +180,22 @@ def _conditions(cell: Cell) -> str:
     )
 
 
-def _words(key: str) -> str:
-    """A dotted key as words with its unit: "stack pressure (MPa)"."""
-    words = key.rpartition(".")[2].split("_")
-    unit = _UNITS.get(words[-1]) if len(words) > 1 else None
-    return f"{' '.join(words[:-1])} ({unit})" if unit else " ".join(words)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_value(item)}" for key, item in value.items() if item is not None)
-    if isinstance(value, list | tuple):
-        return "; ".join(_value(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _figures(pictures: Sequence[Picture], first: int) -> str:
     if not pictures:
         return ""
-    drawn = "".join(_figure(picture, first + k) for k, picture in enumerate(pictures))
+    drawn = "".join(figure_html(picture, first + k) for k, picture in enumerate(pictures))
     return f'<section id="figures"><h2>Figures</h2>{drawn}</section>'
 
 
-def _figure(picture: Picture, number: int) -> str:
+def figure_html(picture: Picture, number: int, data_line: str | None = None) -> str:
+    """A figure with its words; ``data_line`` says where its numbers are, None: in tables/."""
     mime = "image/svg+xml" if picture.kind == "svg" else "image/png"
     data = base64.b64encode(picture.image).decode("ascii")
     origin = f" ({escape(picture.number)})" if picture.number else ""
     cite = "".join(f'<p class="cite">{escape(text)}</p>' for text in picture.cite)
-    table = (
-        f'<p class="data">Numbers: tables/{escape(picture.name)}.csv</p>'
-        if picture.has_table
-        else ""
-    )
+    if data_line is None:
+        data_line = f"Numbers: tables/{escape(picture.name)}.csv" if picture.has_table else ""
+    table = f'<p class="data">{data_line}</p>' if data_line else ""
     return (
         f'<figure class="figure" id="figure-{escape(picture.name)}">'
         f'<img style="width:{100.0 * picture.share:.1f}%" src="data:{mime};base64,{data}" '

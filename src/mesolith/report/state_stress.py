@@ -1,4 +1,4 @@
-"""Mean and extremes of each state's hydrostatic stress, with what is known of their errors."""
+"""Mean and extremes of each state's stress, with what is known of their errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from mesolith.axes import FloatArray
 from mesolith.link.means import mean_stress
+from mesolith.link.von_mises_mean import mean_von_mises
 from mesolith.records.cell import Cell
+from mesolith.records.followed import StressKind
 from mesolith.records.grains import GrainMap
 from mesolith.records.reference import Reference
 
@@ -19,9 +21,10 @@ TAIL = 0.005
 
 @dataclass(frozen=True, slots=True)
 class StateStress:
-    """Hydrostatic stress over the grains of one state, MPa, tension positive.
+    """Stress over the grains of one state, MPa; hydrostatic with tension positive, or von Mises.
 
-    The mean is weighted by volume. ``mean_random`` and ``mean_common`` are its standard errors
+    The mean is weighted by volume; that of the von Mises stress is without the length that noise
+    adds. ``mean_random`` and ``mean_common`` are its standard errors
     from the grains (noise and volumes) and from what shifts all grains together (reference,
     drift). ``low`` and ``high`` are the smallest and the
     largest grain with their random errors; ``robust_low`` and ``robust_high`` the 0.5 and 99.5 %
@@ -54,16 +57,16 @@ class StateStress:
         return high - low, float(np.hypot(high_to - high_from, low_to - low_from)) / 2.0
 
 
-def state_stresses(cell: Cell) -> list[StateStress]:
+def state_stresses(cell: Cell, kind: StressKind = "hydrostatic") -> list[StateStress]:
     """One entry for each state with stresses, in order."""
     reference = _reference(cell)
     found = []
     for state, grains in cell.having(GrainMap):
-        if grains.stress_hydrostatic is None:
+        stress = grains.stress_hydrostatic if kind == "hydrostatic" else grains.stress_von_mises
+        if stress is None or not np.any(np.isfinite(stress)):
             continue
-        good = np.isfinite(grains.stress_hydrostatic)
-        if np.any(good):
-            found.append(_summary(state.name, state.index, grains, good, reference))
+        summary = _hydrostatic if kind == "hydrostatic" else _von_mises
+        found.append(summary(state.name, state.index, grains, np.isfinite(stress), reference))
     return found
 
 
@@ -120,28 +123,55 @@ def _mean(
     )
 
 
-def _summary(
+def _hydrostatic(
     name: str, index: int, grains: GrainMap, good: np.ndarray, reference: Reference | None
 ) -> StateStress:
     stress = np.asarray(grains.stress_hydrostatic)[good]
     sigma = grains.stress_hydrostatic_se
     error = np.zeros(len(stress)) if sigma is None else np.nan_to_num(sigma[good])
-    low, high = int(np.argmin(stress)), int(np.argmax(stress))
-    typical = float(np.median(error))
-    mean, mean_random, mean_common = _mean(name, grains, good, reference)
     return StateStress(
-        state=name,
-        index=index,
-        grains=len(stress),
-        mean=mean,
-        mean_random=mean_random,
-        mean_common=mean_common,
-        low=(float(stress[low]), float(error[low])),
-        high=(float(stress[high]), float(error[high])),
+        name,
+        index,
+        len(stress),
+        *_mean(name, grains, good, reference),
+        *_ends(stress, error),
         robust_low=_robust_extreme(stress, error, TAIL),
         robust_high=_robust_extreme(stress, error, 1.0 - TAIL),
-        noise_reach=typical * NormalDist().inv_cdf(0.5 ** (1.0 / max(len(stress), 2))),
+        noise_reach=_reach(error),
     )
+
+
+def _von_mises(
+    name: str, index: int, grains: GrainMap, good: np.ndarray, reference: Reference | None
+) -> StateStress:
+    """A von Mises stress is a length, so its low end has no noise to either side to take back."""
+    found = mean_von_mises(grains, state=name, reference=reference, select=good)
+    stress = np.asarray(grains.stress_von_mises)[good]
+    sigma = grains.stress_von_mises_se
+    error = np.zeros(len(stress)) if sigma is None else np.nan_to_num(sigma[good])
+    return StateStress(
+        name,
+        index,
+        found.grains,
+        found.mean,
+        float(np.hypot(found.noise, found.volume)),
+        found.common,
+        *_ends(stress, error),
+        robust_low=_robust_extreme(found.net, np.zeros(len(stress)), TAIL),
+        robust_high=_robust_extreme(found.net, found.along, 1.0 - TAIL),
+        noise_reach=_reach(found.along),
+    )
+
+
+def _ends(stress: FloatArray, error: FloatArray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The smallest and the largest grain as measured, each with its error."""
+    low, high = int(np.argmin(stress)), int(np.argmax(stress))
+    return (float(stress[low]), float(error[low])), (float(stress[high]), float(error[high]))
+
+
+def _reach(error: FloatArray) -> float:
+    """How far above nothing noise alone carries the largest of so many grains (median)."""
+    return float(np.median(error)) * NormalDist().inv_cdf(0.5 ** (1.0 / max(len(error), 2)))
 
 
 def _robust_extreme(
