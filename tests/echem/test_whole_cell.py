@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mesolith.echem.impedance import Geometry, fits_of_impedance
+from mesolith.echem.ohmic import ohmic_of_half_cycles
 from mesolith.echem.whole_cell import cycling_of_states
 from mesolith.io.record_file import read_record, write_record
 from mesolith.io.tables import record_tables
@@ -193,6 +194,22 @@ def test_without_a_valid_spectrum_there_is_no_ohmic_part(tmp_path: Path) -> None
     assert np.isnan(found.ohmic).all()
     assert np.isnan(found.remaining_overpotential_se).all()
     assert remarks[0].text.startswith("no valid spectrum tells an ohmic resistance for 8 of 8")
+
+
+def test_sweeps_without_a_time_count_by_their_state() -> None:
+    """Measured at the end of their state: before the next state's half cycles, else after."""
+    rng = np.random.default_rng(5)
+    spectra = impedance_of(noisy(rng, 0.002))
+    untimed = replace(spectra, time=np.full(56, np.nan))
+    fits = fits_of_impedance(untimed, geometry=Geometry(1000.0, AREA_MM2))
+    asked: dict[str, Any] = {"order": NAMES, "start": np.array([10.0, 20.0])}
+    found = ohmic_of_half_cycles([("plating", fits)], states=("plating", "failed"), **asked)
+    assert found.source == ("series + grain boundary, sweep 1 of plating",) * 2
+    both = [("pristine", fits), ("plating", fits)]
+    found = ohmic_of_half_cycles(both, states=("plating", "failed"), **asked)
+    assert [words.rpartition(" ")[2] for words in found.source] == ["pristine", "plating"]
+    none = ohmic_of_half_cycles([], states=("plating", "failed"), **asked)
+    assert np.isnan(none.resistance).all()
 
 
 def test_an_area_without_error_is_an_assumption(tmp_path: Path) -> None:

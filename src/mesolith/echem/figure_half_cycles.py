@@ -63,6 +63,7 @@ def draw(cell: Cell) -> Drawing | None:
         ),
         cite=("M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. S20",),
         table=_table(found),
+        plot=("standard_deviation_mv", "half_cycle", "standard_deviation_mv_se"),
     )
 
 
