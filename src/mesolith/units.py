@@ -39,7 +39,6 @@ _TABLE: dict[str, tuple[str, float, float]] = {
     "GPa": ("MPa", 1e3, 0.0),
     "kPa": ("MPa", 1e-3, 0.0),
     "Pa": ("MPa", 1e-6, 0.0),
-    "mPa": ("MPa", 1e-9, 0.0),
     "bar": ("MPa", 0.1, 0.0),
     "A": ("A", 1.0, 0.0),
     "mA": ("A", 1e-3, 0.0),

@@ -53,7 +53,8 @@ def test_without_area_and_ohmic_part_they_are_not_invented() -> None:
 def test_slope_and_scatter_cover(memory: float, tails: int | None) -> None:
     rng = np.random.default_rng(73)
     time = 30.0 * np.arange(150)
-    slope_in, scatter_in = [], []
+    slope_in, scatter_in, spread_in = [], [], []
+    spread = np.hypot(2e-7 * np.std(time), 1e-4)  # the drift counts
     for _ in range(250):
         fresh = draws(rng, 150, tails)
         error = np.zeros(150)
@@ -63,8 +64,10 @@ def test_slope_and_scatter_cover(memory: float, tails: int | None) -> None:
         found = course_of_series(time, 0.01 + 2e-7 * time + 1e-4 * error)
         slope_in.append(abs(found.slope - 2e-7) < found.slope_se)
         scatter_in.append(abs(found.scatter - 1e-4) < found.scatter_se)
+        spread_in.append(abs(found.spread - spread) < found.spread_se)
     assert 0.58 <= np.mean(slope_in) <= 0.78
     assert 0.55 <= np.mean(scatter_in) <= 0.80
+    assert 0.55 <= np.mean(spread_in) <= 0.80
 
 
 def test_a_drift_is_slope_and_no_scatter() -> None:
@@ -72,6 +75,7 @@ def test_a_drift_is_slope_and_no_scatter() -> None:
     still = course_of_series(time, 0.1 + 1e-3 * time + 1e-6 * time**2)
     assert still.scatter < 1e-12
     assert still.slope == pytest.approx(1e-3 + 1e-6 * 99.0)
+    assert still.spread == pytest.approx(np.std(0.1 + 1e-3 * time + 1e-6 * time**2, ddof=1))
     assert np.isnan(course_of_series(time[:7], time[:7]).slope)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from mesolith.echem.formats import describe_mpt, describe_zplot
 from mesolith.echem.half_cycles import Points, half_cycles_from_points
+from mesolith.echem.sweeps import sweep_numbers
 from mesolith.errors import ClockError, FileFormatError, MissingColumnError
 from mesolith.io.biologic_text import read_mpt
 from mesolith.io.cycler_table import CyclerTable
@@ -70,6 +71,23 @@ def test_lithium_cell_naively_cut_is_wrong(measured: Measured) -> None:
     assert voltage.std(ddof=1) == pytest.approx(0.27, abs=5e-3)
 
 
+def test_half_cycles_of_ec_lab_mix_in_rows_of_another_step(measured: Measured) -> None:
+    """One row of step 4 in EC-Lab's half cycle 0 makes its spread 0.45; no share of the current
+    would have removed it."""
+    path = measured(CELL)
+    lines = path.read_bytes().decode("latin-1").splitlines()
+    names = lines[90].split("\t")
+    counted = np.array([float(line.split("\t")[names.index("half cycle")]) for line in lines[91:]])
+    table = read_mpt(path)
+    first = (counted == 0) & np.isin(table.step, (3, 4))
+    assert (table.step[first] == 4).sum() == 1
+    kept = first & ((table.step_changes != 1) | (table.step == 4))
+    assert 1e3 * table.voltage[kept].std(ddof=1) == pytest.approx(0.45, abs=5e-3)
+    driven = np.isin(table.step, (3, 4))
+    small = np.abs(table.current[driven]) <= 0.9 * 2.8e-6
+    assert not small.any()
+
+
 def test_impedance_of_the_lithium_cell(measured: Measured) -> None:
     table = read_mpt(measured(CELL))
     low = np.abs(table.frequency - 0.1) < 1e-3
@@ -83,6 +101,9 @@ def test_sweeps_on_a_lithium_polymer_cell(measured: Measured) -> None:
     table = read_mpt(measured("echem/yadg/geis.mpt"))
     assert len(table.time) == 2528
     assert (table.frequency == 0.0).sum() == 29
+    rows = np.flatnonzero(table.frequency > 0.0)
+    sweeps = sweep_numbers(table.frequency[rows], rows, table.cycle[rows])
+    assert np.bincount(sweeps).tolist() == [41] * 60 + [39]
     assert not table.spectra_only
     mean = [table.voltage[table.cycle == turn].mean() for turn in range(1, 61)]
     assert np.all(np.diff(mean) > 0.0)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mesolith.echem import TECHNIQUE as ECHEM
+from mesolith.echem.read import compute
+from mesolith.errors import UnknownFormatError
 from mesolith.hedm import TECHNIQUE as HEDM
 from mesolith.io.biologic_binary import read_mpr
 from mesolith.io.biologic_text import read_loops, read_mpt
@@ -17,15 +20,19 @@ from mesolith.io.cycler_table import CyclerTable
 from mesolith.io.delimited import read_delimited
 from mesolith.io.gamry import read_gamry
 from mesolith.io.recognise import recognise
+from mesolith.io.record_file import read_record
 from mesolith.io.spectrum import Spectrum
 from mesolith.io.spectrum_text import read_dfr, read_i2b, read_p00
 from mesolith.io.zplot import read_zplot
 from mesolith.pipeline.technique import load
+from mesolith.pipeline.work import Source, Work
+from mesolith.records.cycling import Cycling
 
 Measured = Callable[[str], Path]
 Found = CyclerTable | Spectrum
 # no records: EC-Lab's settings and lists of loops, and rows that only cell.toml can name
 NO_RECORDS = re.compile(r".*\.mps|.*_LOOP\.txt|exampleData\.csv")
+FILES = 43
 FIELDS = ("time", "frequency", "real", "imaginary")
 
 
@@ -45,6 +52,39 @@ def test_every_cycler_file_is_recognised_and_described(measured: Measured) -> No
         described = load(found[0][0].describe)(path)
         assert described.rows > 0, path.name
         assert described.problems == (), path.name
+
+
+def test_every_cycler_file_becomes_a_record(measured: Measured, tmp_path: Path) -> None:
+    """Through the step of a run: rows or spectra of each file, or a refusal that names it."""
+    files = sorted(path for path in measured("echem").rglob("*") if path.is_file())
+    refused = 0
+    for k, path in enumerate(files):
+        options: dict[str, Any] = {"started": "2024-05-03T12:00:00+02:00"}
+        options["date_order"] = "month-first"
+        if path.name == "exampleData.csv":
+            options["format"] = "bare-spectrum"
+        settings = {
+            "state.cycling": options,
+            "clock.cycler": {"zone": "Europe/Berlin"},
+            "cell.plates_under_positive_current": "working",
+            "echem.current_share": 0.9,
+            "run.allow_partial": path.name.endswith("_03_GCPL_C05.txt"),
+        }
+        place = tmp_path / str(k)
+        place.mkdir()
+        work = Work("echem.read", "s", settings, {"raw": (Source("s", path),)}, place)
+        if path.suffix == ".mps" or path.name.endswith("_LOOP.txt"):
+            with pytest.raises(UnknownFormatError, match="of EC-Lab, not a record") as problem:
+                compute(work)
+            assert problem.value.where == str(path)
+            assert "List the .mpr or .mpt" in str(problem.value.remedy)
+            refused += 1
+            continue
+        compute(work)
+        found = read_record(place / "record.h5", Cycling)
+        assert len(found.time) or found.impedance is not None, path.name
+        assert found.pressure is None, path.name
+    assert (refused, len(files)) == (5, FILES)
 
 
 def test_every_list_of_loops(measured: Measured) -> None:
@@ -79,7 +119,7 @@ def gamry(path: Path) -> CyclerTable:
 
 
 VARIED: list[tuple[str, Callable[[Path], Found]]] = [
-    *((f"yadg/{name}.mpt", mpt) for name in ("mb", "peis", "zir")),
+    *((f"yadg/{name}.mpt", mpt) for name in ("mb", "geis", "peis", "zir")),
     *((f"yadg/{name}.issue_149.mpt", mpt) for name in ("gcpl", "geis", "peis")),
     *((f"pyimpspec/{name}.mpt", mpt) for name in ("data", "data-metadata")),
     ("pyimpspec/case-multiple-spectra.mpt", mpt),

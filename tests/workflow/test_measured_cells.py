@@ -13,6 +13,8 @@ from mesolith.hedm.settings import Settings as HedmSettings
 from mesolith.io.tables import read_table
 from mesolith.records.cycling import Cycling
 from mesolith.records.grains import GrainMap
+from mesolith.records.plating import CriticalCurrent, HalfCycleResistance, PlatedCapacity
+from mesolith.records.spectra import ImpedanceFits
 from mesolith.workflow import open_cell, run_cell
 
 GOLD = Path(__file__).parents[1] / "materials" / "gold.cif"
@@ -69,6 +71,34 @@ def _run(folder: Path, text: str, measured_file: Path) -> Path:
     finished.outcome.raise_first_error()
     assert finished.result is not None
     return finished.result
+
+
+def test_lithium_cell_has_resistances_and_verdicts(lithium: Path) -> None:
+    """Numbers of the authors again, where the steps of the whole cell state them."""
+    cell = open_cell(lithium)
+    found = cell[HalfCycleResistance]
+    assert found.state == ("cycled",) * 8
+    assert 1e3 * found.spread[1] == pytest.approx(0.1280, abs=5e-5)
+    assert np.all(found.scatter < found.spread)
+    assert np.all(np.abs(found.resistance - 1340.0) < 20.0)
+    assert found.areal_resistance == pytest.approx(found.resistance * 28.27e-6)
+    critical = cell[CriticalCurrent]
+    assert (critical.kind, critical.upper) == ("none", np.inf)
+    assert critical.lower == pytest.approx(2.8e-6 / 28.27e-6, rel=2e-3)
+    capacity = cell[PlatedCapacity]
+    assert capacity.charge == pytest.approx(np.full(8, 2.8e-6 * 3600.0), rel=1.5e-3)
+    fits = cell.states[0][ImpedanceFits]
+    # as pyimpspec's residuals say (benchmarks/impedance.py)
+    assert [k for k, word in enumerate(fits.verdict) if word == "violated"] == [1, 2, 4, 6]
+    assert fits.fitted.tolist() == [1] * 8
+    assert np.all(np.abs(fits.direct - 1130.0) < 120.0)
+    tables = lithium / "tables"
+    table = read_table(tables / "half_cycles.csv")
+    assert table["standard_deviation_mv"][1] == pytest.approx(0.1280, abs=5e-5)
+    assert (tables / "0_cycled_impedancefits_element.csv").is_file()
+    assert (tables / "cell_criticalcurrent_signs.csv").is_file()
+    told = [text for _, _, text in cell.remarks]
+    assert any("the area counts as exact" in text for text in told)
 
 
 def test_lithium_cell_has_the_half_cycles_its_authors_count(lithium: Path) -> None:

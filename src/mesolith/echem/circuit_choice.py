@@ -21,6 +21,7 @@ CHOICE = (
 _FLOOR = 0.002  # of abs(Z): instruments are calibrated to that, and no element describes less
 _MOST_ARCS = 3
 _UNDETERMINED = 1.0  # standard error over value, of resistances and the like
+_ALIKE, _NEAR_ONE = 2.0, 0.05  # standard errors; of the exponent
 _BEYOND = 3.0
 _FREEDOM = 4  # numbers that a fit must leave over
 
@@ -53,11 +54,11 @@ def choose_circuit(sweeps: Sequence[Sweep], *, weighting: Weighting = "modulus")
 
     Up to three sweeps (first, middle, last) choose. With a resistance in series (left out where
     it is lost in the arcs) up to three depressed arcs are tried, then diffusion in place of the
-    slowest arc and beside it. An exponent held at one makes its element a capacitance. An
-    inductance is tried where the highest frequency lies below the axis. An arc must lie within
-    the measured frequencies, or half a decade beyond. The criterion is Schwarz's (1978,
-    10.1214/aos/1176344136), its mean square residual (relative to abs(Z)) enlarged by that of
-    0.2 %.
+    slowest arc and beside it. An exponent within two errors and 0.05 of one makes its element a
+    capacitance. An inductance is tried where the highest frequency lies below the axis. An arc
+    must lie within the measured frequencies, or half a decade beyond. The criterion is Schwarz's
+    (1978, 10.1214/aos/1176344136), its mean square residual (relative to abs(Z)) enlarged by
+    that of 0.2 %.
     """
     if not sweeps:
         return None
@@ -118,7 +119,7 @@ def _simpler(judged: _Judged) -> _Form:
     if form.inductance and _lost(fits, "L0"):
         return replace(form, inductance=False)
     for k, kind in enumerate(form.arcs):
-        if kind == "CPE" and _held_at_one(fits, f"CPE{k + 1}_n"):
+        if kind == "CPE" and _is_one(fits, f"CPE{k + 1}_n"):
             return replace(form, arcs=(*form.arcs[:k], "C", *form.arcs[k + 1 :]))
     return form
 
@@ -168,10 +169,11 @@ def _out_of_sight(fit: CircuitFit) -> bool:
     )
 
 
-def _held_at_one(fits: Sequence[CircuitFit], name: str) -> bool:
-    held = [
-        bool(fit.at_bound[k]) and fit.values[k] >= 1.0
+def _is_one(fits: Sequence[CircuitFit], name: str) -> bool:
+    """Whether an exponent cannot be told from one in most of the fits."""
+    alike = [
+        1.0 - fit.values[k] <= min(_ALIKE * float(fit.standard_error[k]), _NEAR_ONE)
         for fit in fits
         for k in (fit.circuit.names.index(name),)
     ]
-    return 2 * sum(held) > len(held)
+    return 2 * sum(alike) > len(alike)

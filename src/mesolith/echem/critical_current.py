@@ -293,30 +293,33 @@ def _verdict(
         rest = float(np.median(after) / np.median(now.resistance[:collapse]))
         text = f"the voltage collapses under current and stays down: {rest:.0%} of it is left"
         return "hard", collapse, (text,)
-    words: list[str] = []
     if left < _HARD:
         text = f"from its start {left:.0%} of the resistance of the half cycle before is left"
         return "hard", 0, (text,)
-    if left < _BETWEEN:
-        words.append(f"{left:.0%} of the resistance of the half cycle before is left")
-        if restless is not None:
-            text = (
-                f"the voltage scatters {restless:.1f} times as much as before, current allowed for"
-            )
-            return "soft", 0, (*words, text)
-    if step is not None and step.certainty > _CERTAIN and step.left < _SOFT:
-        fall = (
+    words: list[str] = []
+    certain = step is not None and step.certainty > _CERTAIN and step.left < _SOFT
+    if step is not None and certain:
+        words.append(
             f"the resistance falls suddenly to {step.left:.0%} at constant current "
             f"({min(step.certainty, 999.0):.0f} standard errors)"
         )
-        after = now.resistance[step.row :]
-        stays = float(np.median(after[len(after) // 2 :])) < 0.5 * (1.0 + step.left) * float(
-            np.median(now.resistance[max(0, step.row - 10) : step.row])
-        )
-        if stays:
-            return "soft", step.row, (fall, *words)
-        words.append(f"{fall}, and recovers")
+    if left < _BETWEEN:
+        words.append(f"{left:.0%} of the resistance of the half cycle before is left")
+    if step is not None and certain and _stays(now.resistance, step):
+        return "soft", step.row, tuple(words)
+    if certain:
+        words[0] += ", and recovers"
+    if left < _BETWEEN and restless is not None:
+        text = f"the voltage scatters {restless:.1f} times as much as before, current allowed for"
+        return "soft", 0, (*words, text)
     return "none", None, tuple(words)
+
+
+def _stays(resistance: FloatArray, step: Step) -> bool:
+    """Whether the second half of what follows a fall still lies below its middle."""
+    after = resistance[step.row :]
+    before = float(np.median(resistance[max(0, step.row - 10) : step.row]))
+    return float(np.median(after[len(after) // 2 :])) < 0.5 * (1.0 + step.left) * before
 
 
 def _collapse(resistance: FloatArray) -> int | None:

@@ -63,6 +63,7 @@ def draw(cell: Cell) -> Drawing | None:
         ),
         cite=("M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. S20",),
         table=_table(found),
+        plot=("standard_deviation_mv", "half_cycle", "standard_deviation_mv_se"),
     )
 
 
@@ -206,7 +207,10 @@ def _caption(found: HalfCycleResistance, failure: CriticalCurrent | None, unit: 
     if unit != "Ω cm²":
         text += "no area is given, so that nothing is stated per area. "
     elif found.area_relative_se > 0.0:
-        text += f"the area's error moves all points of b together by {found.area_relative_se:.1%}. "
+        text += (
+            "the area's error moves all points of b together by "
+            f"{100.0 * found.area_relative_se:.1f} %. "
+        )
     else:
         text += "they hold no error of the area. "
     needed = correlation_needed(count)

@@ -107,7 +107,8 @@ def between_readings(gauge: Gauge, time: FloatArray) -> FloatArray:
     found = np.interp(time, at, values, left=np.nan, right=np.nan)
     apart = np.diff(at)
     after = np.clip(np.searchsorted(at, time, side="right") - 1, 0, len(apart) - 1)
-    gap = apart[after] > max(_GAP * float(np.median(apart)), _SHORTEST_GAP)
+    gap = (time != at[after]) & (time != at[after + 1])
+    gap &= apart[after] > max(_GAP * float(np.median(apart)), _SHORTEST_GAP)
     return np.where(gap, np.nan, found)
 
 

@@ -40,6 +40,13 @@ _TABLES: dict[str, Callable[..., CyclerTable]] = {
 }
 
 
+# what lies beside EC-Lab's records and holds none
+_NO_RECORDS = {
+    b"EC-LAB SETTING FILE": "a file of settings (.mps)",
+    b"VMP EXPERIMENT LOOP INDEXES": "a list of loops (_LOOP.txt)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Clock:
     """How a file's times become seconds since 1970."""
@@ -113,6 +120,15 @@ def _recognised(path: Path) -> str:
         raise EmptyFileError(
             "the file is empty", where=str(path), remedy="Export the record again."
         )
+    with path.open("rb") as file:
+        head = file.read(64)
+    for start, what in _NO_RECORDS.items():
+        if head.upper().startswith(start):
+            raise UnknownFormatError(
+                f"{what} of EC-Lab, not a record",
+                where=str(path),
+                remedy="List the .mpr or .mpt of the run instead.",
+            )
     raise UnknownFormatError(
         "no reader of cycler records knows this content",
         where=str(path),

@@ -101,7 +101,7 @@ _UNITS = {
     "khz": "kHz",
     "kohm": "kohm",
 }
-_CASED = {"MPa": "MPa", "mPa": "mPa", "MHz": "MHz", "mHz": "mHz", "MOhm": "Mohm", "mOhm": "mohm"}
+_CASED = {"MPa": "MPa", "MHz": "MHz", "mHz": "mHz", "MOhm": "Mohm", "mOhm": "mohm"}
 _FORMS = (
     re.compile(r"^(?P<name>.+?)\s*[\[(](?P<unit>[^\[\]()]+)[\])]\s*$"),
     re.compile(r"^(?P<name>.+?)\s*/\s*(?P<unit>[^/\s]+)(?:\s+vs\.?\s.*)?$"),

@@ -15,7 +15,7 @@ from mesolith.records.tracking import Tracking
 from mesolith.report.charge import charge_in_words, charges_of
 from mesolith.report.failure import charge_after, first_collapse, impedance_change
 from mesolith.report.state_stress import StateStress, mean_change, state_stresses
-from mesolith.report.story_cycling import cycling_sentences
+from mesolith.report.story_cycling import capacity_sentences, cycling_sentences
 from mesolith.report.story_findings import findings_sentences
 from mesolith.report.story_tension import LEVEL, chance_text, tension_sentences
 
@@ -50,7 +50,7 @@ def story(cell: Cell) -> list[str]:
     sentences += findings_sentences(cell)
     if not grains:
         sentences += cycling_sentences(cell)
-    return sentences + _charge_sentences(cell)
+    return sentences + _charge_sentences(cell) + capacity_sentences(cell)
 
 
 def _charge_sentences(cell: Cell) -> list[str]:

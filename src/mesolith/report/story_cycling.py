@@ -8,7 +8,10 @@ import numpy as np
 
 from mesolith.records.cell import Cell
 from mesolith.records.cycling import Cycling
+from mesolith.records.plating import CriticalCurrent, PlatedCapacity
+from mesolith.records.spectra import ImpedanceFits
 from mesolith.report.half_cycle_voltage import HalfCycleVoltage, half_cycle_voltage
+from mesolith.units import from_internal
 
 
 def cycling_sentences(cell: Cell) -> list[str]:
@@ -18,6 +21,57 @@ def cycling_sentences(cell: Cell) -> list[str]:
     if found:
         sentences += _symmetry([voltages for _, voltages in found])
     return sentences + _impedance(cell)
+
+
+def capacity_sentences(cell: Cell) -> list[str]:
+    """What was plated against device targets, and what is known of the critical current.
+
+    Nothing for a cell without half cycles, or without an area.
+    """
+    if PlatedCapacity not in cell or CriticalCurrent not in cell:
+        return []
+    capacity, critical = cell[PlatedCapacity], cell[CriticalCurrent]
+    targets = capacity.targets
+    if targets is None or not len(capacity.areal) or not np.isfinite(capacity.before_failure):
+        return []
+    groups = {
+        word: [n for n, v in zip(targets.name, targets.verdict, strict=True) if v == word]
+        for word in ("met", "not met", "open")
+    }
+    told = "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
+    plated = from_internal(capacity.before_failure, "mAh/cm2")
+    error = plated * capacity.relative_se
+    when = "before it failed" if capacity.failed_in >= 0 else "so far"
+    sentence = (
+        f"{with_error(plated, error)} mAh/cm² were plated {when}, both directions. Of the device "
+        f"targets of Hatzell et al. (2020) - {told}."
+    )
+    return [sentence, _critical(critical)]
+
+
+def _critical(critical: CriticalCurrent) -> str:
+    def density(value: float) -> str:
+        return f"{from_internal(value, 'mA/cm2'):.3g}"
+
+    if np.isfinite(critical.value):
+        return (
+            f"The critical current density lies between {density(critical.lower)} and "
+            f"{density(critical.upper)} mA/cm², where the cell shows a {critical.kind} short."
+        )
+    if critical.kind in ("hard", "soft"):
+        return (
+            f"The cell shows a {critical.kind} short at a current density that had passed before: "
+            "its critical current is not known."
+        )
+    if critical.kind == "unclear":
+        return (
+            f"From half cycle {critical.half_cycle + 1} on the resistance falls; nothing tells a "
+            "soft short from a better contact."
+        )
+    return (
+        f"No half cycle shows a short up to {density(critical.lower)} mA/cm², the largest current "
+        "density."
+    )
 
 
 def _polarisation(cell: Cell, found: list[tuple[str, HalfCycleVoltage]]) -> str:
@@ -90,6 +144,19 @@ def _impedance(cell: Cell) -> list[str]:
     sentence = (
         f"At the lowest frequency ({frequency:.2g} Hz) the real part of the impedance is {span} "
         f"{unit} over {count}; single readings state no error."
+    )
+    return [sentence, *_validity(cell)]
+
+
+def _validity(cell: Cell) -> list[str]:
+    """How many sweeps the Kramers-Kronig test does not pass; nothing where it passes all."""
+    verdicts = [word for _, fits in cell.having(ImpedanceFits) for word in fits.verdict]
+    wrong = verdicts.count("violated")
+    if not wrong:
+        return []
+    sentence = (
+        f"{wrong} of {len(verdicts)} sweeps fail the Kramers-Kronig test: their circuit elements "
+        "are no result."
     )
     return [sentence]
 
