@@ -11,16 +11,8 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.pathways import Pathways, StressPathways
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, letter, new_figure
-from mesolith.report.intervals import (
-    LEVEL,
-    Z68,
-    Z95,
-    broken,
-    chance,
-    draw_estimate,
-    known,
-    plain,
-)
+from mesolith.report.intervals import LEVEL, Z68, Z95, draw_estimate, known
+from mesolith.report.lettering import chance, fitted, plain
 from mesolith.report.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 
 _COLOURS = {1: RED, -1: BLUE, 0: FAINT}
@@ -43,7 +35,7 @@ def draw(cell: Cell) -> Drawing | None:
     scale = min(_PANEL / pellet.diameter, 48.0 / pellet.height)
     top, side = scale * pellet.diameter, scale * pellet.height
     shown = _states_shown(rules[0])
-    names = [broken(followed.state[k], 24) for k in shown]
+    names = [fitted(followed.state[k], 30.0, size=6.5) for k in shown]
     pitches = [4.6] * len(rules[0].group) + [1.4 + 2.6 * (n.count("\n") + 1) for n in names]
     tall = sum(pitches)
     height = max(top + side + 16.0, len(rules) * (tall + 9.0) + 8.0) + 10.0

@@ -21,16 +21,8 @@ from mesolith.records.style import (
     letter,
     new_figure,
 )
-from mesolith.report.intervals import (
-    LEVEL,
-    Z68,
-    Z95,
-    broken,
-    chance,
-    draw_estimate,
-    known,
-    plain,
-)
+from mesolith.report.intervals import LEVEL, Z68, Z95, draw_estimate, known
+from mesolith.report.lettering import chance, fitted, plain
 
 _WORDS = {"hydrostatic": "hydrostatic stress", "von_mises": "von Mises stress"}
 _AXES = (("x", BLUE), ("y", GREEN), ("z", ORANGE))
@@ -48,7 +40,7 @@ def draw(cell: Cell) -> Drawing | None:
     patterns = cell[SpatialStatistics].patterns
     shown = [_shown(pattern) for pattern in patterns]
     labels = [
-        [broken(p.field[k].replace(" to ", " → "), 30) for k in rows]
+        [fitted(p.field[k].replace(" to ", " → "), 41.0, size=6.5) for k in rows]
         for p, rows in zip(patterns, shown, strict=True)
     ]
     pitches = [[1.6 + 2.7 * (label.count("\n") + 1) for label in own] for own in labels]

@@ -26,16 +26,8 @@ from mesolith.records.style import (
     letter,
     new_figure,
 )
-from mesolith.report.intervals import (
-    LEVEL,
-    broken,
-    chance,
-    draw_estimate,
-    half_width,
-    known,
-    plain,
-    thousands,
-)
+from mesolith.report.intervals import LEVEL, draw_estimate, half_width, known
+from mesolith.report.lettering import chance, fitted, plain, thousands
 
 _COLOURS = {"hot": RED, "cold": BLUE}
 _WORDS = {"hydrostatic": "hydrostatic stress", "von_mises": "von Mises stress"}
@@ -86,7 +78,7 @@ def _draw(cell: Cell, quantity: StressKind) -> Drawing | None:
     shown = steps if len(steps) <= _MOST else [*steps[: _MOST - 1], steps[-1]]
     edges = _edges(asked)
     halves = [_halves(changes, one.row) for one in asked]
-    heads = [broken(f"{first} → {last}", 100) for first, last in shown]
+    heads = [fitted(f"{first} → {last}", 102.0, size=6.5) for first, last in shown]
     rooms = [3.0 * (head.count("\n") + 1) + 3.4 for head in heads]
     with house_style():
         height = 6.0 + sum(rooms) + len(shown) * (_ROW + _GAP) + 15.0
@@ -311,7 +303,7 @@ def _legend(figure: Any) -> None:
         (Patch(facecolor="none", edgecolor=RED), "later state, same grains"),
         (Line2D([], [], color=RED), "its normal fit"),
         (Line2D([], [], marker="D", color=FAINT, linestyle="none"), "change as measured"),
-        (Line2D([], [], marker="o", color=RED), "regression to the mean removed"),
+        (Line2D([], [], marker="o", color=RED), "regression removed"),
     ]
     figure.legend(
         [handle for handle, _ in handles],
@@ -319,7 +311,7 @@ def _legend(figure: Any) -> None:
         loc="lower center",
         bbox_to_anchor=(0.5, 0.0),
         ncols=6,
-        columnspacing=1.2,
+        columnspacing=1.4,
         handletextpad=0.5,
     )
 

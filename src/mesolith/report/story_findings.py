@@ -6,7 +6,7 @@ from collections import Counter
 
 from mesolith.records.cell import Cell
 from mesolith.records.findings import FOUND, INDICATED, NOT_FOUND, UNTOLD, Findings
-from mesolith.report.intervals import chance, thousands
+from mesolith.report.lettering import chance, thousands
 from mesolith.report.verdicts import doubtful, interval_known, verdict_of
 
 _EXAMPLES = 2
