@@ -167,18 +167,23 @@ def test_two_states_without_a_current() -> None:
     assert "direction_1_relaxation" not in drawn("pathways", cell).table
 
 
-def test_many_states_still_fit_the_page() -> None:
-    grains = planted_grains(tuple(f"state {k}" for k in range(14)))
+def test_many_states_still_fit_the_page_and_can_tell_directions() -> None:
+    grains = planted_grains(tuple(f"state {k} {LONG[k % 5]}" for k in range(14)))
     records = records_of(grains, **{"hedm.permutations": 50})
     cell = statistics_cell(records)
     for name in NAMES:
-        if name == "transitions":
-            continue
         drawing = drawn(name, cell)
         assert drawing.figure.get_size_inches()[1] * 25.4 <= 240.0
     assert "left out" in drawn("hot_spots", cell).caption
     assert "left out" in drawn("spot_changes_hydrostatic", cell).caption
     assert "left out" in drawn("space", cell).caption
+    found = cell[Transitions].separation[0]
+    caption = drawn("transitions", cell).caption
+    assert found.least < 0.05
+    assert "cannot reach" not in caption
+    for finding in found.finding:
+        assert finding.replace("_", " ") in caption
+    assert ("No separation survives" in caption) == (not found.finding)
 
 
 def test_hot_spots_are_those_of_the_record(planted: Cell) -> None:
@@ -329,18 +334,6 @@ def test_transitions_are_those_of_the_record_and_four_cannot_tell(planted: Cell)
     assert found.least > 0.05
     assert f"4 transitions cannot give a p-value below {found.least:.2g}" in drawing.caption
     assert "survives" not in drawing.caption
-
-
-def test_eight_transitions_are_told_as_found_or_not() -> None:
-    grains = planted_grains(tuple(f"state {k}" for k in range(9)))
-    cell = statistics_cell(records_of(grains, **{"hedm.permutations": 50}))
-    found = cell[Transitions].separation[0]
-    caption = drawn("transitions", cell).caption
-    assert found.least < 0.05
-    assert "cannot reach" not in caption
-    for name in found.finding:
-        assert name.replace("_", " ") in caption
-    assert ("No separation survives" in caption) == (not found.finding)
 
 
 def test_pathways_are_those_of_the_record(planted: Cell) -> None:

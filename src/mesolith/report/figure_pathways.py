@@ -21,7 +21,7 @@ _GROUPS = {"cell": INK, "direction 1": RED, "direction 2": BLUE}
 _RULES = {"grain": "from grain to grain, to a minimum", "cluster": "by clusters, to a mutual pair"}
 _PANEL = 52.0  # mm, the widest that a view may be
 _BACKGROUND = 800  # grains that show where the body is
-_MOST = 12  # states whose means find room
+_MOST, _TALLEST = 12, 236.0  # states whose means find room, and mm of the figure
 
 
 def draw(cell: Cell) -> Drawing | None:
@@ -34,11 +34,14 @@ def draw(cell: Cell) -> Drawing | None:
     pellet = pellet_around(cell, followed.position)
     scale = min(_PANEL / pellet.diameter, 48.0 / pellet.height)
     top, side = scale * pellet.diameter, scale * pellet.height
-    shown = _states_shown(rules[0])
-    names = [fitted(followed.state[k], 30.0, size=6.5) for k in shown]
-    pitches = [4.6] * len(rules[0].group) + [1.4 + 2.6 * (n.count("\n") + 1) for n in names]
-    tall = sum(pitches)
-    height = max(top + side + 16.0, len(rules) * (tall + 9.0) + 8.0) + 10.0
+    for most in range(_MOST, 0, -1):
+        shown = _states_shown(len(followed.state), most)
+        names = [fitted(followed.state[k], 30.0, size=6.5) for k in shown]
+        pitches = [4.6] * len(rules[0].group) + [1.4 + 2.6 * (n.count("\n") + 1) for n in names]
+        tall = sum(pitches)
+        height = max(top + side + 16.0, len(rules) * (tall + 9.0) + 8.0) + 10.0
+        if height <= _TALLEST:
+            break
     with house_style():
         figure = new_figure(height)
         first = axes_mm(figure, 8.0, height - 6.0 - top, top, top)
@@ -84,9 +87,8 @@ def draw(cell: Cell) -> Drawing | None:
     )
 
 
-def _states_shown(found: StressPathways) -> list[int]:
-    states = len(found.state)
-    return list(range(states)) if states <= _MOST else [*range(_MOST - 1), states - 1]
+def _states_shown(states: int, most: int) -> list[int]:
+    return list(range(states)) if states <= most else [*range(most - 1), states - 1]
 
 
 def _paths(

@@ -27,6 +27,7 @@ from mesolith.report.lettering import chance, fitted, plain
 _WORDS = {"hydrostatic": "hydrostatic stress", "von_mises": "von Mises stress"}
 _AXES = (("x", BLUE), ("y", GREEN), ("z", ORANGE))
 _MOST = 18  # fields that find room for one kind of stress
+_TALLEST = 236.0  # mm
 _BAND = "#e9e9e9"
 _PER_MM = 1e3  # from MPa/um to MPa/mm
 
@@ -38,14 +39,17 @@ def draw(cell: Cell) -> Drawing | None:
     from matplotlib.ticker import MaxNLocator
 
     patterns = cell[SpatialStatistics].patterns
-    shown = [_shown(pattern) for pattern in patterns]
-    labels = [
-        [fitted(p.field[k].replace(" to ", " → "), 41.0, size=6.5) for k in rows]
-        for p, rows in zip(patterns, shown, strict=True)
-    ]
-    pitches = [[1.6 + 2.7 * (label.count("\n") + 1) for label in own] for own in labels]
-    heights = [sum(own) for own in pitches]
-    height = 11.5 + sum(heights) + 13.0 * len(patterns)
+    for most in range(_MOST, 0, -1):
+        shown = [_shown(pattern, most) for pattern in patterns]
+        labels = [
+            [fitted(p.field[k].replace(" to ", " → "), 41.0, size=6.5) for k in rows]
+            for p, rows in zip(patterns, shown, strict=True)
+        ]
+        pitches = [[1.6 + 2.7 * (label.count("\n") + 1) for label in own] for own in labels]
+        heights = [sum(own) for own in pitches]
+        height = 11.5 + sum(heights) + 13.0 * len(patterns)
+        if height <= _TALLEST:
+            break
     with house_style():
         figure = new_figure(height)
         upper = height + 1.0
@@ -94,12 +98,12 @@ def draw(cell: Cell) -> Drawing | None:
     )
 
 
-def _shown(pattern: SpatialPattern) -> list[int]:
+def _shown(pattern: SpatialPattern, most: int) -> list[int]:
     """All fields, or those of the smallest p-values in their order where they are too many."""
-    if len(pattern.field) <= _MOST:
+    if len(pattern.field) <= most:
         return list(range(len(pattern.field)))
     p = np.minimum(pattern.trend_p, pattern.moran_p)
-    return [int(k) for k in np.sort(np.argsort(p, kind="stable")[:_MOST])]
+    return [int(k) for k in np.sort(np.argsort(p, kind="stable")[:most])]
 
 
 def _trends(

@@ -39,13 +39,11 @@ def _found_sentence(findings: Findings) -> str:
     count = len(findings.question)
     grains = thousands(findings.grains.max())
     rows = _rows(findings, FOUND)
+    asked = f"Of {count} question{'' if count == 1 else 's'} put to {grains} followed grains"
     if not rows:
-        return (
-            f"None of {count} questions put to {grains} followed grains is answered beyond chance "
-            f"at 5 %, corrected for all {count}."
-        )
+        return f"{asked}, none is answered beyond chance at 5 %, corrected for all {count}."
     return (
-        f"Of {count} questions put to {grains} followed grains, {len(rows)} "
+        f"{asked}, {len(rows)} "
         f"{'is' if len(rows) == 1 else 'are'} answered beyond chance (5 %, corrected for all "
         f"{count}): {_counts(findings, rows)}. {_examples(findings, rows)}."
     )
