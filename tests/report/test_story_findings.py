@@ -59,8 +59,16 @@ def test_what_holds_within_its_subject_alone_is_only_indicated() -> None:
     assert sentences[0].startswith("Of 10 questions put to 1,234 followed grains, none is")
     assert sentences[1].startswith("1 more is only indicated")
     assert "slope −10 MPa" in sentences[1]
-    assert "p = 0.1)" in sentences[1]
+    assert "p = 0.01 within the subject, p = 0.1 over all" in sentences[1]
     assert "In 9 nothing is found" in sentences[2]
+
+
+def test_of_equal_p_the_largest_against_its_interval_is_the_example() -> None:
+    rows = [
+        answer("trend", f"slope {k}", 1e-4, half=half) for k, half in enumerate((NAN, 2.0, 0.5))
+    ]
+    (found,) = findings_sentences(cell_of(*rows))
+    assert "Most surely: slope 2 −10 MPa (68 %: −10.5 to −9.5;" in found
 
 
 def test_where_nothing_is_found_nothing_is_claimed() -> None:
