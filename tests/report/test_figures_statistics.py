@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,19 +67,34 @@ def planted() -> Cell:
     return statistics_cell(planted_records(STATES))
 
 
-def alike_grains() -> FollowedGrains:
-    """Stress so smooth that all grains make one block: nothing has an interval."""
-    grains = planted_grains(STATES)
-    middle = np.sum((grains.position / 180.0) ** 2, axis=1)
-    smooth = 150.0 * np.exp(-middle)[:, None] * np.array([0.2, 1.0, 0.5, 1.2, 0.7])
-    return dataclasses.replace(
-        grains, hydrostatic=smooth + 1e-3 * grains.hydrostatic, von_mises=80.0 + smooth
-    )
-
-
-@lru_cache(maxsize=1)
-def alike_cell() -> Cell:
-    return statistics_cell(records_of(alike_grains()))
+def blind_cell() -> Cell:
+    """The planted cell as if all its grains were alike and made one block without errors."""
+    records = dict(planted_records(STATES))
+    spots, space = records[HotSpots], records[SpatialStatistics]
+    pathways = records[Pathways]
+    assert isinstance(spots, HotSpots)
+    assert isinstance(space, SpatialStatistics)
+    assert isinstance(pathways, Pathways)
+    changes = [
+        dataclasses.replace(c, change_se=nan, low=nan, high=nan, p=one, p_family=one)
+        for c in spots.changes
+        for nan, one in [(np.full(len(c.p), np.nan), np.ones(len(c.p)))]
+    ]
+    patterns = [
+        dataclasses.replace(
+            p,
+            trend_se=np.full((10, 3), np.nan),
+            trend_detectable=np.full(10, np.nan),
+            trend_p_family=np.ones(10),
+            blocks=1,
+        )
+        for p in space.patterns
+    ]
+    rules = [dataclasses.replace(r, group_se=np.full(3, 1e-19)) for r in pathways.rules]
+    records[HotSpots] = dataclasses.replace(spots, changes=tuple(changes))
+    records[SpatialStatistics] = dataclasses.replace(space, patterns=tuple(patterns))
+    records[Pathways] = Pathways(tuple(rules))
+    return statistics_cell(records)
 
 
 def subset(grains: FollowedGrains, rows: Any, states: Any) -> FollowedGrains:
@@ -298,10 +312,7 @@ def test_space_without_a_trend_states_its_power() -> None:
 
 
 def test_one_block_cannot_tell() -> None:
-    cell = alike_cell()
-    pattern = cell[SpatialStatistics].pattern("hydrostatic")
-    assert pattern is not None
-    assert pattern.blocks == 1
+    cell = blind_cell()
     space = drawn("space", cell)
     assert "1 independent block of grains cannot tell" in space.caption
     texts = [text.get_text() for text in space.figure.axes[0].texts]

@@ -75,10 +75,11 @@ def draw(cell: Cell) -> Drawing | None:
             "To a minimum: from a grain to the neighbour with the steepest fall of hydrostatic "
             "stress, and on until none is lower (main text of the paper). To a mutual pair: on "
             "stress averaged over neighbourhoods, along the steepest gradient of either sign, "
-            "until two see it in each other (its supporting information). A path that starts "
-            "near the top can only lead down; what the starts alone make of it is found by "
-            "exchanging the stress of all other grains, and only what goes beyond is tested, by "
-            "blocks of grains. Directions are compared with states as independent, not paths."
+            "until two see it in each other (its supporting information). A path that starts near"
+            " the top can only lead down; what the starts alone make of it is found by exchanging"
+            " the stress of all other grains, and only what goes beyond is tested; paths near "
+            "each other do not count as independent. Directions are compared with states as "
+            "independent, not paths."
         ),
         cite=(
             "Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 7d-e",
@@ -210,8 +211,8 @@ def _caption(followed: FollowedGrains, rules: tuple[StressPathways, ...]) -> str
         f"{_RULES.get(first.rule, first.rule)}, coloured by the current that led to the state "
         "(a, b). Change of z from the first to the last grain over the height of the body, "
         "positive towards the working electrode: mean of all states (cell), of either direction "
-        "of the current, and of each state, with 68 % (thick) and 95 % (thin) intervals by "
-        "blocks of grains; p of what goes beyond the starts alone (ticks), corrected."
+        "of the current, and of each state, with 68 % (thick) and 95 % (thin) intervals; "
+        "p of what goes beyond the starts alone (ticks), corrected."
     )
     for found in rules:
         text += f" {_words(found)}"

@@ -80,13 +80,12 @@ def draw(cell: Cell) -> Drawing | None:
         figure=figure,
         caption=_caption(patterns, sum(len(p.field) for p in patterns) - sum(map(len, shown))),
         how=(
-            "Trend: a plane through the stress of all grains, tested by turning the signs of "
-            "blocks of neighbouring grains, for any direction at once. Moran's index: 0 where "
-            "grains next to each other are no more alike than others, after the trend is taken "
-            "out; tested by exchanging grains. The grey band is the size that would have been "
-            "seen with a power of 80 % at 5 %, before the correction for many questions. "
-            "p-values are corrected for all states and changes of one kind of stress (Westfall "
-            "and Young)."
+            "Trend: a plane through the stress of all grains, tested for any direction at once; "
+            "grains that are alike near each other do not count as independent. Moran's index: 0 "
+            "where grains next to each other are no more alike than others, after the trend is "
+            "taken out; tested by exchanging grains. The grey band is the size that would have "
+            "been seen with a power of 80 % at 5 %, before the correction for many questions. "
+            "p-values are corrected for all states and changes of one kind of stress."
         ),
         cite=(
             (
@@ -148,8 +147,8 @@ def _likeness(
 
 
 def _can_tell(pattern: SpatialPattern) -> bool:
-    """Whether so many blocks, their signs turned, can give a p-value below 5 % at all."""
-    return 2.0 ** (1 - pattern.blocks) < LEVEL
+    """Whether slopes have errors: where too few grains are independent, nothing can be told."""
+    return bool(np.any(np.isfinite(pattern.trend_detectable)))
 
 
 def _band(axes: Any, reach: float, row: float, pitch: float) -> None:
@@ -211,8 +210,8 @@ def _verdict(pattern: SpatialPattern) -> str:
         seen = np.flatnonzero(pattern.trend_p_family < LEVEL)
         reach = _PER_MM * pattern.trend_detectable[np.isfinite(pattern.trend_detectable)]
         size = (
-            f"{pattern.blocks} independent blocks would have shown {plain(reach.min(), 0)} to "
-            f"{plain(reach.max(), 0)} MPa/mm"
+            f"{plain(reach.min(), 0)} to {plain(reach.max(), 0)} MPa/mm would have been seen with "
+            "a power of 80 %"
         )
         if len(seen):
             best = seen[np.argmin(pattern.trend_p[seen])]
@@ -224,7 +223,7 @@ def _verdict(pattern: SpatialPattern) -> str:
                 f"(95 %) along {'xyz'[axis]}; {size}"
             )
         else:
-            trend = f"no preferred direction in any of {len(pattern.field)} fields, where {size}"
+            trend = f"no preferred direction in any of {len(pattern.field)} fields; {size}"
     alike = int(np.sum(pattern.moran_p_family < LEVEL))
     return (
         f"{trend}; neighbours are alike or unlike beyond chance in {alike} of {len(pattern.field)}."

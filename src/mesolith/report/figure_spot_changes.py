@@ -103,9 +103,9 @@ def _draw(cell: Cell, quantity: StressKind) -> Drawing | None:
             "looked at in the second, as the paper does. A grain chosen for an extreme measured "
             "value owes part of it to noise and falls back in the next state without any change. "
             "That part is removed: random numbers of the size of the noise are added to choose "
-            "and subtracted to judge, many times over. p-values turn the signs of blocks of "
-            "neighbouring grains, and are corrected (Holm) for all questions of one kind of "
-            "stress."
+            "and subtracted to judge, many times over. For p-values grains that are "
+            "alike near each other do not count as independent; they are corrected (Holm) for "
+            "all questions of one kind of stress."
         ),
         cite=(
             (
