@@ -93,6 +93,6 @@ def holding(cell: Cell, records: dict[type[Record], Record]) -> Cell:
     return dataclasses.replace(cell, handles={**cell.handles, **handles})
 
 
-def statistics_cell(states: tuple[str, ...], records: dict[type[Record], Record]) -> Cell:
+def statistics_cell(records: dict[type[Record], Record]) -> Cell:
     """A cell of nothing but these records; its diameter and height are not given."""
     return holding(Cell("statistics", {}, ()), records)

@@ -22,7 +22,7 @@ from mesolith.records.style import (
     letter,
     new_figure,
 )
-from mesolith.report.intervals import broken, plain
+from mesolith.report.lettering import fitted, plain
 from mesolith.report.pellet import Pellet, oblique_view, pellet_around, projected
 
 _SHUFFLES, _STARTS = 9, 2
@@ -54,13 +54,13 @@ def draw(cell: Cell) -> Drawing | None:
     stress = [followed.hydrostatic[:, followed.state.index(name)] for name in shown]
     edges = np.linspace(*_ends(np.concatenate(stress)), _BINS + 1)
     shuffled = [_shuffled(followed.position, values, clusters) for values in stress]
-    lines = max(broken(name, 40).count("\n") for name in shown)
+    lines = max(fitted(name, 80.0, size=7.5).count("\n") for name in shown)
     with house_style():
         figure = new_figure(111.0 + 3.2 * lines)
         for k, name in enumerate(shown):
             view = axes_mm(figure, 3.0 + 90.0 * k, 49.0, 84.0, 57.0)
             _view(view, followed.position, clusters.label[:, k], stress[k], pellet, colours)
-            view.set_title(broken(name, 40), loc="center", pad=2)
+            view.set_title(fitted(name, 80.0, size=7.5), loc="center", pad=2)
             letter(view, "ab"[k], left_mm=0.0, up_mm=0.5)
             below = axes_mm(figure, 16.0 + 90.0 * k, 11.0, 71.0, 29.0)
             _distribution(below, clusters, k, stress[k], edges, colours)

@@ -14,7 +14,7 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.field import Quantity
 from mesolith.records.findings import FOUND, INDICATED, NOT_FOUND, UNTOLD, Findings
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, new_figure
-from mesolith.report.intervals import broken, chance, thousands
+from mesolith.report.lettering import chance, fitted, thousands
 from mesolith.report.verdicts import doubtful, interval_known, verdict_of
 
 COLOURS = {FOUND: RED, INDICATED: "#b07200", NOT_FOUND: BLUE, UNTOLD: "#8a8a8a"}
@@ -113,7 +113,7 @@ def _common_ending(questions: list[str]) -> str:
 def _label(question: str, ending: str) -> str:
     own = question.removesuffix(f": {ending}") if ending else question
     own = own.replace("hydrostatic stress", "hydrostatic").replace("von Mises stress", "von Mises")
-    return broken(own.replace(" to ", " → ").replace("→ a ", "to a "), 60)
+    return fitted(own.replace(" to ", " → ").replace("→ a ", "to a "), 66.0, size=5.8)
 
 
 def _height(subjects: list[_Subject]) -> float:

@@ -12,7 +12,7 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.hotspots import HotSpots, SpotHistory
 from mesolith.records.style import BLUE, INK, MM_PER_INCH, RED, axes_mm, house_style, new_figure
-from mesolith.report.intervals import broken, thousands
+from mesolith.report.lettering import fitted, thousands
 from mesolith.report.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 
 COLOURS = {"hot": RED, "cold": BLUE}
@@ -51,7 +51,7 @@ def draw(cell: Cell) -> Drawing | None:
     pellet = pellet_around(cell, followed.position)
     scale = min(33.0 / pellet.diameter, 40.0 / pellet.height)
     top, side = scale * pellet.diameter, scale * pellet.height
-    lines = max(broken(followed.state[k], 17).count("\n") + 1 for k in states)
+    lines = max(fitted(followed.state[k], 31.0, size=7.5).count("\n") + 1 for k in states)
     pitch = 3.2 * lines + top + side + 11.0
     rows = -(-len(states) // _ACROSS)
     with house_style():
@@ -63,7 +63,7 @@ def draw(cell: Cell) -> Drawing | None:
             lower = upper - side - 2.5
             first = axes_mm(figure, middle - top / 2.0, upper, top, top)
             second = axes_mm(figure, middle - top / 2.0, lower, top, side)
-            first.set_title(broken(followed.state[k], 17), loc="center", pad=2)
+            first.set_title(fitted(followed.state[k], 31.0, size=7.5), loc="center", pad=2)
             _view(first, followed, found, k, pellet, (0, 1), top_view(first, pellet), scale)
             _view(second, followed, found, k, pellet, (0, 2), side_view(second, pellet), scale)
             _counted(second, found, k)

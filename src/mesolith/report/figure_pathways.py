@@ -11,16 +11,8 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.pathways import Pathways, StressPathways
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, letter, new_figure
-from mesolith.report.intervals import (
-    LEVEL,
-    Z68,
-    Z95,
-    broken,
-    chance,
-    draw_estimate,
-    known,
-    plain,
-)
+from mesolith.report.intervals import LEVEL, Z68, Z95, draw_estimate, known
+from mesolith.report.lettering import chance, fitted, plain
 from mesolith.report.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 
 _COLOURS = {1: RED, -1: BLUE, 0: FAINT}
@@ -29,7 +21,7 @@ _GROUPS = {"cell": INK, "direction 1": RED, "direction 2": BLUE}
 _RULES = {"grain": "from grain to grain, to a minimum", "cluster": "by clusters, to a mutual pair"}
 _PANEL = 52.0  # mm, the widest that a view may be
 _BACKGROUND = 800  # grains that show where the body is
-_MOST = 12  # states whose means find room
+_MOST, _TALLEST = 12, 236.0  # states whose means find room, and mm of the figure
 
 
 def draw(cell: Cell) -> Drawing | None:
@@ -42,11 +34,14 @@ def draw(cell: Cell) -> Drawing | None:
     pellet = pellet_around(cell, followed.position)
     scale = min(_PANEL / pellet.diameter, 48.0 / pellet.height)
     top, side = scale * pellet.diameter, scale * pellet.height
-    shown = _states_shown(rules[0])
-    names = [broken(followed.state[k], 24) for k in shown]
-    pitches = [4.6] * len(rules[0].group) + [1.4 + 2.6 * (n.count("\n") + 1) for n in names]
-    tall = sum(pitches)
-    height = max(top + side + 16.0, len(rules) * (tall + 9.0) + 8.0) + 10.0
+    for most in range(_MOST, 0, -1):
+        shown = _states_shown(len(followed.state), most)
+        names = [fitted(followed.state[k], 30.0, size=6.5) for k in shown]
+        pitches = [4.6] * len(rules[0].group) + [1.4 + 2.6 * (n.count("\n") + 1) for n in names]
+        tall = sum(pitches)
+        height = max(top + side + 16.0, len(rules) * (tall + 9.0) + 8.0) + 10.0
+        if height <= _TALLEST:
+            break
     with house_style():
         figure = new_figure(height)
         first = axes_mm(figure, 8.0, height - 6.0 - top, top, top)
@@ -80,10 +75,11 @@ def draw(cell: Cell) -> Drawing | None:
             "To a minimum: from a grain to the neighbour with the steepest fall of hydrostatic "
             "stress, and on until none is lower (main text of the paper). To a mutual pair: on "
             "stress averaged over neighbourhoods, along the steepest gradient of either sign, "
-            "until two see it in each other (its supporting information). A path that starts "
-            "near the top can only lead down; what the starts alone make of it is found by "
-            "exchanging the stress of all other grains, and only what goes beyond is tested, by "
-            "blocks of grains. Directions are compared with states as independent, not paths."
+            "until two see it in each other (its supporting information). A path that starts near"
+            " the top can only lead down; what the starts alone make of it is found by exchanging"
+            " the stress of all other grains, and only what goes beyond is tested; paths near "
+            "each other do not count as independent. Directions are compared with states as "
+            "independent, not paths."
         ),
         cite=(
             "Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. 7d-e",
@@ -92,9 +88,8 @@ def draw(cell: Cell) -> Drawing | None:
     )
 
 
-def _states_shown(found: StressPathways) -> list[int]:
-    states = len(found.state)
-    return list(range(states)) if states <= _MOST else [*range(_MOST - 1), states - 1]
+def _states_shown(states: int, most: int) -> list[int]:
+    return list(range(states)) if states <= most else [*range(most - 1), states - 1]
 
 
 def _paths(
@@ -216,8 +211,8 @@ def _caption(followed: FollowedGrains, rules: tuple[StressPathways, ...]) -> str
         f"{_RULES.get(first.rule, first.rule)}, coloured by the current that led to the state "
         "(a, b). Change of z from the first to the last grain over the height of the body, "
         "positive towards the working electrode: mean of all states (cell), of either direction "
-        "of the current, and of each state, with 68 % (thick) and 95 % (thin) intervals by "
-        "blocks of grains; p of what goes beyond the starts alone (ticks), corrected."
+        "of the current, and of each state, with 68 % (thick) and 95 % (thin) intervals; "
+        "p of what goes beyond the starts alone (ticks), corrected."
     )
     for found in rules:
         text += f" {_words(found)}"

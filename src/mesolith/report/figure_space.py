@@ -21,20 +21,13 @@ from mesolith.records.style import (
     letter,
     new_figure,
 )
-from mesolith.report.intervals import (
-    LEVEL,
-    Z68,
-    Z95,
-    broken,
-    chance,
-    draw_estimate,
-    known,
-    plain,
-)
+from mesolith.report.intervals import LEVEL, Z68, Z95, draw_estimate, known
+from mesolith.report.lettering import chance, fitted, plain
 
 _WORDS = {"hydrostatic": "hydrostatic stress", "von_mises": "von Mises stress"}
 _AXES = (("x", BLUE), ("y", GREEN), ("z", ORANGE))
 _MOST = 18  # fields that find room for one kind of stress
+_TALLEST = 236.0  # mm
 _BAND = "#e9e9e9"
 _PER_MM = 1e3  # from MPa/um to MPa/mm
 
@@ -46,14 +39,17 @@ def draw(cell: Cell) -> Drawing | None:
     from matplotlib.ticker import MaxNLocator
 
     patterns = cell[SpatialStatistics].patterns
-    shown = [_shown(pattern) for pattern in patterns]
-    labels = [
-        [broken(p.field[k].replace(" to ", " → "), 30) for k in rows]
-        for p, rows in zip(patterns, shown, strict=True)
-    ]
-    pitches = [[1.6 + 2.7 * (label.count("\n") + 1) for label in own] for own in labels]
-    heights = [sum(own) for own in pitches]
-    height = 11.5 + sum(heights) + 13.0 * len(patterns)
+    for most in range(_MOST, 0, -1):
+        shown = [_shown(pattern, most) for pattern in patterns]
+        labels = [
+            [fitted(p.field[k].replace(" to ", " → "), 41.0, size=6.5) for k in rows]
+            for p, rows in zip(patterns, shown, strict=True)
+        ]
+        pitches = [[1.6 + 2.7 * (label.count("\n") + 1) for label in own] for own in labels]
+        heights = [sum(own) for own in pitches]
+        height = 11.5 + sum(heights) + 13.0 * len(patterns)
+        if height <= _TALLEST:
+            break
     with house_style():
         figure = new_figure(height)
         upper = height + 1.0
@@ -84,13 +80,12 @@ def draw(cell: Cell) -> Drawing | None:
         figure=figure,
         caption=_caption(patterns, sum(len(p.field) for p in patterns) - sum(map(len, shown))),
         how=(
-            "Trend: a plane through the stress of all grains, tested by turning the signs of "
-            "blocks of neighbouring grains, for any direction at once. Moran's index: 0 where "
-            "grains next to each other are no more alike than others, after the trend is taken "
-            "out; tested by exchanging grains. The grey band is the size that would have been "
-            "seen with a power of 80 % at 5 %, before the correction for many questions. "
-            "p-values are corrected for all states and changes of one kind of stress (Westfall "
-            "and Young)."
+            "Trend: a plane through the stress of all grains, tested for any direction at once; "
+            "grains that are alike near each other do not count as independent. Moran's index: 0 "
+            "where grains next to each other are no more alike than others, after the trend is "
+            "taken out; tested by exchanging grains. The grey band is the size that would have "
+            "been seen with a power of 80 % at 5 %, before the correction for many questions. "
+            "p-values are corrected for all states and changes of one kind of stress."
         ),
         cite=(
             (
@@ -102,12 +97,12 @@ def draw(cell: Cell) -> Drawing | None:
     )
 
 
-def _shown(pattern: SpatialPattern) -> list[int]:
+def _shown(pattern: SpatialPattern, most: int) -> list[int]:
     """All fields, or those of the smallest p-values in their order where they are too many."""
-    if len(pattern.field) <= _MOST:
+    if len(pattern.field) <= most:
         return list(range(len(pattern.field)))
     p = np.minimum(pattern.trend_p, pattern.moran_p)
-    return [int(k) for k in np.sort(np.argsort(p, kind="stable")[:_MOST])]
+    return [int(k) for k in np.sort(np.argsort(p, kind="stable")[:most])]
 
 
 def _trends(
@@ -152,8 +147,8 @@ def _likeness(
 
 
 def _can_tell(pattern: SpatialPattern) -> bool:
-    """Whether so many blocks, their signs turned, can give a p-value below 5 % at all."""
-    return 2.0 ** (1 - pattern.blocks) < LEVEL
+    """Whether slopes have errors: where too few grains are independent, nothing can be told."""
+    return bool(np.any(np.isfinite(pattern.trend_detectable)))
 
 
 def _band(axes: Any, reach: float, row: float, pitch: float) -> None:
@@ -215,8 +210,8 @@ def _verdict(pattern: SpatialPattern) -> str:
         seen = np.flatnonzero(pattern.trend_p_family < LEVEL)
         reach = _PER_MM * pattern.trend_detectable[np.isfinite(pattern.trend_detectable)]
         size = (
-            f"{pattern.blocks} independent blocks would have shown {plain(reach.min(), 0)} to "
-            f"{plain(reach.max(), 0)} MPa/mm"
+            f"{plain(reach.min(), 0)} to {plain(reach.max(), 0)} MPa/mm would have been seen with "
+            "a power of 80 %"
         )
         if len(seen):
             best = seen[np.argmin(pattern.trend_p[seen])]
@@ -228,7 +223,7 @@ def _verdict(pattern: SpatialPattern) -> str:
                 f"(95 %) along {'xyz'[axis]}; {size}"
             )
         else:
-            trend = f"no preferred direction in any of {len(pattern.field)} fields, where {size}"
+            trend = f"no preferred direction in any of {len(pattern.field)} fields; {size}"
     alike = int(np.sum(pattern.moran_p_family < LEVEL))
     return (
         f"{trend}; neighbours are alike or unlike beyond chance in {alike} of {len(pattern.field)}."

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from mesolith.axes import FloatArray
-from mesolith.link.hotspots import Neighbourhood, neighbourhoods, spots_of
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains, StressKind
@@ -26,40 +23,17 @@ from mesolith.records.style import (
     letter,
     new_figure,
 )
-from mesolith.report.intervals import (
-    LEVEL,
-    broken,
-    chance,
-    draw_estimate,
-    half_width,
-    known,
-    plain,
-    thousands,
-)
+from mesolith.report.intervals import LEVEL, draw_estimate, half_width, known
+from mesolith.report.lettering import chance, fitted, plain, thousands
+from mesolith.report.spot_neighbourhoods import NeighbourhoodChange, neighbourhood_changes
 
 _COLOURS = {"hot": RED, "cold": BLUE}
 _WORDS = {"hydrostatic": "hydrostatic stress", "von_mises": "von Mises stress"}
 _NUMBERS = {"hydrostatic": "Figs. 5b-c and S11-S14", "von_mises": "Figs. S15-S16"}
 _MOST = 7  # transitions that find room
 _BINS = 18
-_ROW, _GAP = 20.0, 3.0  # mm
+_ROW, _GAP, _TALLEST = 20.0, 3.0, 236.0  # mm
 _GREY = "#6d6d6d"
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """Neighbourhoods of the spots of one state, there and in another state.
-
-    ``before`` and ``after`` are the stress of the same grains, MPa; ``row`` is the question's in
-    the record of changes.
-    """
-
-    kind: str
-    first: str
-    last: str
-    before: FloatArray
-    after: FloatArray
-    row: int
 
 
 def draw_hydrostatic(cell: Cell) -> Drawing | None:
@@ -79,17 +53,15 @@ def _draw(cell: Cell, quantity: StressKind) -> Drawing | None:
     changes = cell[HotSpots].changes_of(chosen="anew", quantity=quantity)
     if changes is None or not len(followed):
         return None
-    asked = _asked(followed, changes, quantity)
+    asked = neighbourhood_changes(followed, changes, quantity)
     if not asked:
         return None
     steps = list(dict.fromkeys((one.first, one.last) for one in asked))
-    shown = steps if len(steps) <= _MOST else [*steps[: _MOST - 1], steps[-1]]
+    shown, heads, rooms = _fitting(steps)
     edges = _edges(asked)
     halves = [_halves(changes, one.row) for one in asked]
-    heads = [broken(f"{first} → {last}", 100) for first, last in shown]
-    rooms = [3.0 * (head.count("\n") + 1) + 3.4 for head in heads]
     with house_style():
-        height = 6.0 + sum(rooms) + len(shown) * (_ROW + _GAP) + 15.0
+        height = _height(rooms)
         figure = new_figure(height)
         upper = height - 6.0
         panels = []
@@ -131,9 +103,9 @@ def _draw(cell: Cell, quantity: StressKind) -> Drawing | None:
             "looked at in the second, as the paper does. A grain chosen for an extreme measured "
             "value owes part of it to noise and falls back in the next state without any change. "
             "That part is removed: random numbers of the size of the noise are added to choose "
-            "and subtracted to judge, many times over. p-values turn the signs of blocks of "
-            "neighbouring grains, and are corrected (Holm) for all questions of one kind of "
-            "stress."
+            "and subtracted to judge, many times over. For p-values grains that are "
+            "alike near each other do not count as independent; they are corrected (Holm) for "
+            "all questions of one kind of stress."
         ),
         cite=(
             (
@@ -145,37 +117,24 @@ def _draw(cell: Cell, quantity: StressKind) -> Drawing | None:
     )
 
 
-def _asked(followed: FollowedGrains, changes: SpotChanges, quantity: StressKind) -> list[_Change]:
-    """One entry a question, in the order of the steps."""
-    values, _, _ = followed.stress(quantity)
-    around = neighbourhoods(followed, cast(Neighbourhood, changes.neighbourhood))
-    states = followed.state
-    steps = list(pairwise(range(len(states))))
-    if len(states) > 2:
-        steps.append((0, len(states) - 1))
-    found = []
-    for first, last in steps:
-        for kind in ("hot", "cold"):
-            name = f"{kind}: {states[first]} to {states[last]}"
-            if name not in changes.question:
-                continue
-            centre = spots_of(values[:, first], kind=kind, count=changes.spots)
-            inside = np.unique(around[centre].indices)
-            row = changes.question.index(name)
-            found.append(
-                _Change(
-                    kind,
-                    states[first],
-                    states[last],
-                    values[inside, first],
-                    values[inside, last],
-                    row,
-                )
-            )
-    return found
+def _fitting(
+    steps: list[tuple[str, str]],
+) -> tuple[list[tuple[str, str]], list[str], list[float]]:
+    """As many steps as a page holds, the last always; their names, and the room of each (mm)."""
+    for most in range(min(len(steps), _MOST), 0, -1):
+        shown = [*steps[: most - 1], steps[-1]]
+        heads = [fitted(f"{first} → {last}", 102.0, size=6.5) for first, last in shown]
+        rooms = [3.0 * (head.count("\n") + 1) + 3.4 for head in heads]
+        if _height(rooms) <= _TALLEST:
+            break
+    return shown, heads, rooms
 
 
-def _edges(asked: list[_Change]) -> FloatArray:
+def _height(rooms: list[float]) -> float:
+    return 6.0 + sum(rooms) + len(rooms) * (_ROW + _GAP) + 15.0
+
+
+def _edges(asked: list[NeighbourhoodChange]) -> FloatArray:
     """Edges of the bins, common to all panels."""
     values = np.concatenate([part for one in asked for part in (one.before, one.after)])
     low, high = float(values.min()), float(values.max())
@@ -187,7 +146,7 @@ def _counts(values: FloatArray, edges: FloatArray) -> Any:
     return np.histogram(values, edges)[0]
 
 
-def _histogram(axes: Any, one: _Change, edges: FloatArray) -> None:
+def _histogram(axes: Any, one: NeighbourhoodChange, edges: FloatArray) -> None:
     from matplotlib.ticker import MaxNLocator
 
     colour = _COLOURS[one.kind]
@@ -284,7 +243,7 @@ def _changed(
 def _shared_limits(
     panels: list[Any],
     changes: SpotChanges,
-    asked: list[_Change],
+    asked: list[NeighbourhoodChange],
     shown: list[tuple[str, str]],
 ) -> None:
     """One scale for all panels: points and 68 % intervals within, longer bars run out."""
@@ -311,7 +270,7 @@ def _legend(figure: Any) -> None:
         (Patch(facecolor="none", edgecolor=RED), "later state, same grains"),
         (Line2D([], [], color=RED), "its normal fit"),
         (Line2D([], [], marker="D", color=FAINT, linestyle="none"), "change as measured"),
-        (Line2D([], [], marker="o", color=RED), "regression to the mean removed"),
+        (Line2D([], [], marker="o", color=RED), "regression removed"),
     ]
     figure.legend(
         [handle for handle, _ in handles],
@@ -319,7 +278,7 @@ def _legend(figure: Any) -> None:
         loc="lower center",
         bbox_to_anchor=(0.5, 0.0),
         ncols=6,
-        columnspacing=1.2,
+        columnspacing=1.4,
         handletextpad=0.5,
     )
 
@@ -327,7 +286,7 @@ def _legend(figure: Any) -> None:
 def _caption(
     followed: FollowedGrains,
     changes: SpotChanges,
-    asked: list[_Change],
+    asked: list[NeighbourhoodChange],
     quantity: str,
     left_out: int,
 ) -> str:
@@ -383,7 +342,7 @@ def _rule(changes: SpotChanges) -> str:
 
 def _table(
     changes: SpotChanges,
-    asked: list[_Change],
+    asked: list[NeighbourhoodChange],
     halves: list[tuple[float, float]],
     edges: FloatArray,
 ) -> dict[str, Any]:
@@ -404,7 +363,7 @@ def _table(
         "grains_later": np.concatenate([_counts(one.after, edges) for one in asked]),
         "grains": repeated([len(one.before) for one in asked]),
     }
-    by_panel: dict[str, Callable[[_Change], float]] = {
+    by_panel: dict[str, Callable[[NeighbourhoodChange], float]] = {
         "mean_earlier_mpa": lambda one: float(one.before.mean()),
         "spread_earlier_mpa": lambda one: float(one.before.std()),
         "mean_later_mpa": lambda one: float(one.after.mean()),

@@ -12,15 +12,8 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains, StressKind
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, letter, new_figure
 from mesolith.records.transitions import DirectionSeparation, Transitions
-from mesolith.report.intervals import (
-    LEVEL,
-    broken,
-    chance,
-    draw_estimate,
-    half_width,
-    known,
-    plain,
-)
+from mesolith.report.intervals import LEVEL, draw_estimate, half_width, known
+from mesolith.report.lettering import chance, plain
 
 COLOURS = {1: RED, -1: BLUE, 0: FAINT}
 NAMES = {1: "direction 1: plating", -1: "direction 2: stripping", 0: "no current"}
@@ -205,7 +198,7 @@ def _legend(figure: Any, found: DirectionSeparation) -> None:
 
 def _caption(followed: FollowedGrains, found: DirectionSeparation) -> str:
     steps = "; ".join(
-        f"{broken(name, 200).replace(' to ', ' → ')}: {NAMES[int(sign)].partition(':')[0]}"
+        f"{name.replace(' to ', ' → ')}: {NAMES[int(sign)].partition(':')[0]}"
         for name, sign in zip(found.transition, found.direction, strict=True)
     )
     effects = []

@@ -1,16 +1,12 @@
-"""Intervals as the figures of statistics draw them, and numbers as their texts print them."""
+"""Intervals as the figures of statistics draw them: 68 % thick, 95 % thin, none open."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtrit
-
-from mesolith.axes import FloatArray
 
 Z68, Z95 = 0.9944578832097532, 1.959963984540054
 LEVEL = 0.05
@@ -71,42 +67,3 @@ def draw_estimate(
         axes.plot([value], [row], marker, color=colour, markersize=size, zorder=4)
     else:
         axes.plot([value], [row], marker, color=colour, markersize=size, mfc="white", zorder=4)
-
-
-def broken(name: str, width: int) -> str:
-    """A name broken into lines of so many characters, long words too."""
-    return "\n".join(textwrap.wrap(name, width)) or name
-
-
-def broken_all(names: Sequence[str], width: int) -> list[str]:
-    """Names broken into lines."""
-    return [broken(name, width) for name in names]
-
-
-def signed(value: float, digits: int = 1) -> str:
-    """A number with its sign and a real minus."""
-    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
-
-
-def plain(value: float, digits: int = 1) -> str:
-    """A number with a real minus."""
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def chance(p: float) -> str:
-    """A corrected p-value for a figure: "p = 0.04", "p < 0.001"."""
-    if not np.isfinite(p):
-        return "no p"
-    return "p < 0.001" if p < 1e-3 else f"p = {p:.2g}" if p < 0.995 else "p = 1"
-
-
-def range_of(values: FloatArray | Sequence[float], digits: int = 0) -> str:
-    """ "12" where all are equal, else "12 to 15"."""
-    low, high = (plain(float(end), digits) for end in (np.min(values), np.max(values)))
-    return low if low == high else f"{low} to {high}"
-
-
-def thousands(values: Any) -> str:
-    """Counts as "1,234" or "1,234 to 2,345"."""
-    low, high = f"{int(np.min(values)):,}", f"{int(np.max(values)):,}"
-    return low if low == high else f"{low} to {high}"

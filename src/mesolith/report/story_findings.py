@@ -6,7 +6,7 @@ from collections import Counter
 
 from mesolith.records.cell import Cell
 from mesolith.records.findings import FOUND, INDICATED, NOT_FOUND, UNTOLD, Findings
-from mesolith.report.intervals import chance, thousands
+from mesolith.report.lettering import chance, thousands
 from mesolith.report.verdicts import doubtful, interval_known, verdict_of
 
 _EXAMPLES = 2
@@ -25,27 +25,35 @@ def findings_sentences(cell: Cell) -> list[str]:
 
 
 def _rows(findings: Findings, verdict: str) -> list[int]:
-    """Rows of a verdict, the surest first."""
+    """Rows of a verdict, the surest first; none that is claimed is one not to be trusted."""
     claim = verdict in (FOUND, INDICATED)
     rows = [
         k
         for k in range(len(findings.question))
         if verdict_of(findings, k) == verdict and not (claim and doubtful(findings, k))
     ]
-    return sorted(rows, key=lambda k: (findings.p_report[k], findings.p_family[k], k))
+    return sorted(
+        rows, key=lambda k: (findings.p_report[k], findings.p_family[k], -_size(findings, k))
+    )
+
+
+def _size(findings: Findings, row: int) -> float:
+    """Estimate in half widths of its interval, 0 without one: what tells equal p apart."""
+    if not interval_known(findings, row):
+        return 0.0
+    width = float(findings.high[row] - findings.low[row])
+    return 2.0 * abs(float(findings.estimate[row])) / width
 
 
 def _found_sentence(findings: Findings) -> str:
     count = len(findings.question)
     grains = thousands(findings.grains.max())
     rows = _rows(findings, FOUND)
+    asked = f"Of {count} question{'' if count == 1 else 's'} put to {grains} followed grains"
     if not rows:
-        return (
-            f"None of {count} questions put to {grains} followed grains is answered beyond chance "
-            f"at 5 %, corrected for all {count}."
-        )
+        return f"{asked}, none is answered beyond chance at 5 %, corrected for all {count}."
     return (
-        f"Of {count} questions put to {grains} followed grains, {len(rows)} "
+        f"{asked}, {len(rows)} "
         f"{'is' if len(rows) == 1 else 'are'} answered beyond chance (5 %, corrected for all "
         f"{count}): {_counts(findings, rows)}. {_examples(findings, rows)}."
     )
@@ -57,7 +65,7 @@ def _indicated_sentence(findings: Findings) -> list[str]:
         return []
     verb = "is" if len(rows) == 1 else "are"
     text = (
-        f"{len(rows)} more {verb} only indicated (5 % within the subject, not over all): "
+        f"{len(rows)} more {verb} only indicated (below 5 % within the subject, not over all): "
         f"{_counts(findings, rows)}. {_examples(findings, rows)}."
     )
     return [text]
@@ -101,9 +109,12 @@ def _told(findings: Findings, row: int) -> str:
         if interval_known(findings, row)
         else "no interval"
     )
+    p = chance(float(findings.p_report[row]))
+    if findings.verdict[row] == INDICATED:
+        p = f"{chance(float(findings.p_family[row]))} within the subject, {p} over all"
     return (
         f"{findings.question[row]} {_number(estimate)}{unit} ({interval}; "
-        f"{findings.grains[row]:,} grains; {chance(float(findings.p_report[row]))})"
+        f"{findings.grains[row]:,} grains; {p})"
     )
 
 
