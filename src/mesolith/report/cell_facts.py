@@ -234,14 +234,15 @@ def _charge_facts(cell: Cell) -> Iterator[Fact]:
     yield Fact("charge_passed_mah", "charge passed, both directions (mAh)", whole)
     yield Fact("failure", "failure by the cycler's records", _failure(cell), short="failure")
     capacity = _held(cell, PlatedCapacity)
-    before = None
+    before = error = None
     if capacity is not None:
         before = float(from_internal(capacity.before_failure, "mAh/cm2"))
+        error = before * capacity.relative_se or None
     yield Fact(
         "capacity_before_failure_mah_cm2",
         "capacity plated before failure, or so far (mAh/cm²)",
         before,
-        se=None if before is None or capacity is None else before * capacity.relative_se,
+        se=error,
     )
     critical = _held(cell, CriticalCurrent)
     value = se = None
