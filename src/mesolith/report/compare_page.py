@@ -43,6 +43,12 @@ COMPARISONS: tuple[Figure, ...] = (
         "after Dixit 2022, Fig. 7b-c",
         "mesolith.report.compare_transitions:draw",
     ),
+    Figure(
+        "compare_cycling",
+        "Plated capacity and critical current",
+        "",
+        "mesolith.report.compare_cycling:draw",
+    ),
 )
 _DASH = "–"
 _FEW = 12
