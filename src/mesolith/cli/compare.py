@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mesolith.cli.results import add_results, cells_behind
+from mesolith.cli.results import add_results, cells_behind, refuse_output
 
 
 def add(commands: Any) -> None:
@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             remedy="`mesolith report` shows one cell.",
         )
     output: Path = arguments.output
+    refuse_output(output, arguments.paths)
     with storage(output.parent):
         output.parent.mkdir(parents=True, exist_ok=True)
         found = compare_cells(cells, output)

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mesolith.cli.results import refuse_among_raw
+
 if TYPE_CHECKING:
     from mesolith.pipeline.technique import Export
 
@@ -57,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     place = arguments.path.parent if arguments.path.is_file() else arguments.path
     folder = arguments.to or place / "export"
-    _refuse_raw(place, folder)
+    refuse_among_raw(place, folder)
     cell = open_cell(_result_of(arguments.path))
     with storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,17 +87,3 @@ def known_exports() -> dict[str, Export]:
 def _result_of(path: Path) -> Path:
     """A cell.toml means the result beside it."""
     return path.parent if path.suffix == ".toml" else path
-
-
-def _refuse_raw(place: Path, folder: Path) -> None:
-    """Where the cell.toml is at hand, refuse to write among its raw data."""
-    from mesolith.experiment import load_experiment
-    from mesolith.experiment.reading import CELL_FILE
-    from mesolith.pipeline.place import refuse_inside
-    from mesolith.techniques import all_techniques
-
-    for candidate in (place / CELL_FILE, place.parent / CELL_FILE):
-        if candidate.is_file():
-            experiment = load_experiment(candidate, all_techniques())
-            refuse_inside(folder, experiment.raw_files(), project=experiment.folder)
-            return

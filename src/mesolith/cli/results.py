@@ -44,6 +44,44 @@ def cells_behind(paths: Sequence[Path]) -> list[Cell]:
     return [open_cell(file) for file in files.values()]
 
 
+def refuse_output(output: Path, paths: Sequence[Path]) -> None:
+    """Refuse a file to be written that is a folder, an input, or lies among raw data.
+
+    Raises ``OutputPlaceError``.
+    """
+    from mesolith.errors import OutputPlaceError
+
+    if output.is_dir():
+        raise OutputPlaceError(
+            "this is a folder, and one file is to be written",
+            where=str(output),
+            remedy="Name a file in it with --output.",
+        )
+    inputs = {file.resolve() for path in paths for file in _result_files(path)}
+    if output.resolve() in inputs or output.suffix in (".toml", ".nxs"):
+        raise OutputPlaceError(
+            "this file holds a cell or its result and is not written over",
+            where=str(output),
+            remedy="Choose another name with --output.",
+        )
+    for path in paths:
+        refuse_among_raw(path.parent if path.is_file() else path, output)
+
+
+def refuse_among_raw(place: Path, target: Path) -> None:
+    """Where the cell.toml of a result is at hand, refuse to write among its raw data."""
+    from mesolith.experiment import load_experiment
+    from mesolith.experiment.reading import CELL_FILE
+    from mesolith.pipeline.place import refuse_inside
+    from mesolith.techniques import all_techniques
+
+    for candidate in (place / CELL_FILE, place.parent / CELL_FILE):
+        if candidate.is_file():
+            experiment = load_experiment(candidate, all_techniques())
+            refuse_inside(target, experiment.raw_files(), project=experiment.folder)
+            return
+
+
 def _result_files(path: Path) -> list[Path]:
     from mesolith.cli.summary import shown
     from mesolith.errors import InputError, SettingsError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mesolith.cli.results import add_results, cells_behind
+from mesolith.cli.results import add_results, cells_behind, refuse_output
 
 
 def add(commands: Any) -> None:
@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     from mesolith.report.cell_facts import columns_of_facts, facts
     from mesolith.report.memory import remembering
 
+    if arguments.output is not None:
+        refuse_output(arguments.output, arguments.paths)
     rows = [facts(remembering(cell)) for cell in cells_behind(arguments.paths)]
     shorts = [k for k, fact in enumerate(rows[0]) if fact.short is not None]
     head = [str(rows[0][k].short) for k in shorts]

@@ -42,7 +42,8 @@ class Fact:
 
     ``column`` names it in a table, with its unit; ``label`` says it in words. A number has its
     standard error ``se``, or the ends of its 68 % interval. ``short`` heads the column in the
-    terminal, None: not shown there.
+    terminal, None: not shown there. ``words`` stand on a page instead of the value, "" for a
+    fact that others there hold already.
     """
 
     column: str
@@ -52,11 +53,14 @@ class Fact:
     interval: tuple[float, float] | None = None
     form: str = ".3g"
     short: str | None = None
+    words: str | None = None
 
     @property
     def text(self) -> str:
         """Value with its error or interval, a dash where it is unknown."""
         value = self.value
+        if self.words is not None:
+            return self.words
         if value is None or (isinstance(value, float) and not np.isfinite(value)):
             return "–"
         if isinstance(value, str):
@@ -195,12 +199,15 @@ def _finding_facts(cell: Cell) -> Iterator[Fact]:
         counts = [len(verdicts), verdicts.count(FOUND), verdicts.count(UNTOLD)]
         total = [total[0] + counts[0], total[1] + counts[1]]
         slug = subject.replace(" ", "_")
+        untold = f", {counts[2]} cannot be told" if counts[2] else ""
+        words = {"found": f"{counts[1]} of {counts[0]} found{untold}"} if record else {}
         for word, count in zip(("asked", "found", "cannot_be_told"), counts, strict=True):
             yield Fact(
                 f"findings_{slug}_{word}",
-                f"{subject}: questions {word.replace('_', ' ')}",
+                f"questions of {subject}",
                 None if record is None else count,
                 form="d",
+                words=words.get(word, ""),
             )
     yield Fact(
         "findings",
@@ -227,14 +234,15 @@ def _charge_facts(cell: Cell) -> Iterator[Fact]:
     yield Fact("charge_passed_mah", "charge passed, both directions (mAh)", whole)
     yield Fact("failure", "failure by the cycler's records", _failure(cell), short="failure")
     capacity = _held(cell, PlatedCapacity)
-    before = None
+    before = error = None
     if capacity is not None:
         before = float(from_internal(capacity.before_failure, "mAh/cm2"))
+        error = before * capacity.relative_se or None
     yield Fact(
         "capacity_before_failure_mah_cm2",
         "capacity plated before failure, or so far (mAh/cm²)",
         before,
-        se=None if before is None or capacity is None else before * capacity.relative_se,
+        se=error,
     )
     critical = _held(cell, CriticalCurrent)
     value = se = None

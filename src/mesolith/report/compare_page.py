@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
+import numpy as np
+
 from mesolith.link.differences import DIFFER, INDICATED, UNTOLD, Difference
 from mesolith.pipeline.technique import Figure
 from mesolith.records.cell import Cell
@@ -41,8 +43,15 @@ COMPARISONS: tuple[Figure, ...] = (
         "after Dixit 2022, Fig. 7b-c",
         "mesolith.report.compare_transitions:draw",
     ),
+    Figure(
+        "compare_cycling",
+        "Plated capacity and critical current",
+        "",
+        "mesolith.report.compare_cycling:draw",
+    ),
 )
 _DASH = "–"
+_FEW = 12
 _WORDS = {DIFFER: "differ", INDICATED: "indicated"}
 
 
@@ -86,7 +95,7 @@ def _glance(cells: Sequence[Cell], found: Sequence[Difference]) -> str:
     rows = [facts(cell) for cell in cells]
     body = []
     for own in zip(*rows, strict=True):
-        if own[0].column != "cell" and any(fact.text != _DASH for fact in own):
+        if own[0].column != "cell" and any(fact.text not in ("", _DASH) for fact in own):
             texts = "".join(f"<td>{escape(fact.text)}</td>" for fact in own)
             body.append(f'<tr><th scope="row">{escape(own[0].label)}</th>{texts}</tr>')
     note = "± one standard error (68 %); in brackets 68 % intervals."
@@ -98,13 +107,13 @@ def _verdict_sentence(found: Sequence[Difference]) -> str:
     differ = [d for d in found if d.verdict == DIFFER]
     told = f"Of {len(found)} quantities that are known of both cells of a pair, "
     told += f"{counts[DIFFER] or 'none'} differ{'s' if counts[DIFFER] == 1 else ''} after "
-    told += f"correction for their number (5 %), {counts[INDICATED]} more are indicated within "
-    told += f"their subject, and {counts[UNTOLD]} cannot be told."
+    told += f"correction for their number (5 %), {counts[INDICATED] or 'none'} more are indicated "
+    told += f"within their subject, and {counts[UNTOLD] or 'none'} cannot be told."
     if differ:
         strongest = min(differ, key=lambda d: d.p_page)
         told += (
             f" The clearest: {strongest.subject}, {strongest.question}: "
-            f"{_around(strongest)} {_unit(strongest)} ({strongest.other} less {strongest.first})."
+            f"{_around(strongest)} {_unit(strongest)}, {strongest.other} less {strongest.first}."
         )
     return told
 
@@ -188,43 +197,59 @@ def _differences(found: Sequence[Difference]) -> str:
         "error is not known, or numbers of grains are too unlike (10 %) for extremes to "
         "compare.</p>"
     )
-    head = ["quantity", "first", "other", "difference", "grains", "p", "p, corrected", "verdict"]
     boxes = []
     groups = dict.fromkeys((d.first, d.other, d.subject) for d in found)
     for first, other, subject in groups:
         own = [d for d in found if (d.first, d.other, d.subject) == (first, other, subject)]
+        head = ["", first, other, "difference", "grains", "p", "p, corrected", "verdict"]
         body = [_difference_row(d) for d in own]
         counts = Counter(d.verdict for d in own)
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-        opened = " open" if counts[DIFFER] or counts[INDICATED] or len(own) <= 12 else ""
+        opened = " open" if counts[DIFFER] or counts[INDICATED] or len(own) <= _FEW else ""
         title = f"{subject}: {other} less {first}"
         boxes.append(
             f"<details{opened}><summary>{escape(title)} ({escape(told)})</summary>"
-            f"{_table(head, body, title, '68 % intervals in brackets.')}</details>"
+            f"{_table(head, body, '', '68 % intervals in brackets.')}</details>"
         )
     return how + "".join(boxes)
 
 
 def _difference_row(d: Difference) -> str:
-    grains = _DASH if not d.of_first.grains else f"{d.of_first.grains:,} / {d.of_other.grains:,}"
+    few = _DASH if not d.of_first.grains else f"{d.of_first.grains:,} / {d.of_other.grains:,}"
+    digits = _digits(d)
     texts = [
-        _number(d.of_first.value),
-        _number(d.of_other.value),
-        f"{_around(d)} {_unit(d)}",
-        grains,
+        _rounded(d.of_first.value, digits),
+        _rounded(d.of_other.value, digits),
+        _around(d),
+        few,
         _p(d.p),
         _p(d.p_page),
         d.verdict,
     ]
-    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+    cells = "".join(f"<td class=whole>{escape(text)}</td>" for text in texts)
     mark = f' class="{_WORDS[d.verdict]}"' if d.verdict in _WORDS else ""
-    return f'<tr{mark}><th scope="row">{escape(d.question)}</th>{cells}</tr>'
+    unit = _unit(d)
+    question = f"{d.question}{f' ({unit})' if unit else ''}"
+    return f'<tr{mark}><th scope="row">{escape(question)}</th>{cells}</tr>'
 
 
 def _around(d: Difference) -> str:
-    text = _number(d.difference)
-    low, high = _number(d.low), _number(d.high)
+    digits = _digits(d)
+    text, low, high = (_rounded(value, digits) for value in (d.difference, d.low, d.high))
     return text if _DASH in (low, high) else f"{text} ({low} to {high})"
+
+
+def _digits(d: Difference) -> int:
+    """Decimals that show two digits of the interval, of the difference where there is none."""
+    size = d.high - d.low if d.high > d.low else abs(d.difference)
+    return int(np.clip(2 - np.ceil(np.log10(size)), 0, 6)) if size > 0.0 else 2
+
+
+def _rounded(value: float, digits: int) -> str:
+    if not np.isfinite(value):
+        return _DASH
+    text = f"{value:,.{digits}f}"
+    return text.lstrip("-") if float(text.replace(",", "")) == 0.0 else text.replace("-", "−")
 
 
 def _unit(d: Difference) -> str:
@@ -232,7 +257,7 @@ def _unit(d: Difference) -> str:
 
 
 def _number(value: float) -> str:
-    if value != value:
+    if not np.isfinite(value):
         return _DASH
     return f"{value:.3g}".replace("-", "−") if abs(value) < 1e3 else f"{value:,.0f}"
 
@@ -297,8 +322,9 @@ def _names(cells: Sequence[Cell]) -> list[str]:
 
 def _table(head: Sequence[str], body: Sequence[str], caption: str, note: str) -> str:
     top = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
+    title = f"{escape(caption)}. " if caption else ""
     return (
-        f'<div class="wide"><table class="compare"><caption>{escape(caption)}. '
+        f'<div class="wide"><table class="compare"><caption>{title}'
         f'<span class="key">{escape(note)}</span></caption><thead><tr>{top}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )

@@ -42,7 +42,7 @@ def draw(cells: Sequence[Cell]) -> Drawing | None:
         for kind, dashes in (("hot spots", ()), ("cold spots", (2, 1.5))):
             frames[2].plot([], [], color=INK, dashes=dashes or (1, 0), linewidth=0.8, label=kind)
         figure.legend(
-            *frames[2].get_legend_handles_labels(), loc="lower center", ncols=4, columnspacing=1.5
+            *frames[2].get_legend_handles_labels(), loc="lower center", ncols=6, columnspacing=1.5
         )
     return Drawing(
         figure=figure,
