@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mesolith.echem.whole_cell import empty_half_cycles
 from mesolith.errors import InvalidValueError
 from mesolith.io.tables import (
     file_stem,
@@ -103,6 +104,8 @@ def test_an_empty_record_has_its_header(tmp_path: Path) -> None:
     assert isinstance(empty, Cycling)
     write_record_tables(tmp_path, empty, "x")
     assert (tmp_path / "x.csv").read_text() == "time_s,current_ampere,voltage_volt,step\n"
+    write_record_tables(tmp_path, empty_half_cycles(), "y")
+    assert "overpotential_volt,overpotential_volt_se" in (tmp_path / "y.csv").read_text()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ _BOXES_WITHOUT_AREA = {
     "current": (108, 74, 66, 34),
     "signs": (16, 24, 158, 34),
 }
+_CERTAIN = 5.0  # standard errors of a fall that is drawn
 _WORDS = 3  # lines of evidence in a caption
 
 
@@ -196,8 +197,9 @@ def _densities(
         values = np.asarray(from_internal(np.asarray(found.current_density), "mA/cm2"))
         axes.set_ylabel("current density (mA/cm²)")
     elif signs is not None:
-        values = np.asarray(from_internal(np.abs(signs.current), "mA"))
-        axes.set_ylabel("current (mA)")
+        unit, word = ("mA", "mA") if float(np.max(np.abs(signs.current))) >= 1e-3 else ("uA", "µA")
+        values = np.asarray(from_internal(np.abs(signs.current), unit))
+        axes.set_ylabel(f"current ({word})")
     else:
         return
     current = values if signs is None else signs.current
@@ -228,10 +230,12 @@ def _shares(axes: Any, signs: ShortSigns) -> None:
             markeredgewidth=0.4,
             linestyle="none",
         )
-        # of the first in its direction there is nothing to compare with: its own sharpest fall
-        alone = ~shown & np.array([k == kind for k in signs.kind])
-        if kind != "none" and np.any(alone):
-            axes.plot(number[alone], np.ones(int(alone.sum())), marker="o", color=face, ls="none")
+        # the first in its direction has nothing to compare with: its fall starts from one
+        for k in np.flatnonzero([found == kind for found in signs.kind]) if kind != "none" else ():
+            if signs.fall_certainty[k] > _CERTAIN:
+                start = float(signs.left[k]) if shown[k] else 1.0
+                end = start * float(np.clip(signs.fall_left[k], 0.0, 1.0))
+                axes.plot([number[k]] * 2, [start, end], color=face, linewidth=1.2, marker="_")
     for level, dashes in ((1.0, (None, None)), (0.9, (4, 2)), (0.5, (1, 2))):
         axes.axhline(level, color=INK, linewidth=0.5, dashes=dashes, zorder=0)
     known = signs.left[shown & (signs.left > 0.0)]
@@ -259,7 +263,7 @@ def _legend(
     found += short_handle(failure)
     if signs is not None:
         found.append((Line2D([], [], color=INK, dashes=(4, 2)), f"{below}: fall of a tenth"))
-        found.append((Line2D([], [], color=INK, linestyle=":"), f"{below}: of a half"))
+        found.append((Line2D([], [], color=INK, linestyle=":"), f"{below}: fall of a half"))
         for kind in [kind for kind in _FACE if kind in signs.kind]:
             handle = Line2D([], [], color=_FACE[kind], marker="o", linestyle="none")
             found.append((handle, f"{below}: {SHORT_WORDS.get(kind, 'no sign of a short')}"))
@@ -281,7 +285,7 @@ def _caption(found: PlatedCapacity, failure: CriticalCurrent | None, per_area: b
         text += "No area is given: nothing is stated per area, and no target can be judged. "
     current, below = ("c", "d") if per_area else ("b", "c")
     text += f"{current}, current of each half cycle. {below}, median resistance over that of the "
-    text += "half cycle before in the same direction. "
+    text += "half cycle before in the same direction; a bar below it: its sharpest fall. "
     return text + _verdict(failure, per_area)
 
 

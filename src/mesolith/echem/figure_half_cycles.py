@@ -156,6 +156,8 @@ def _scale(axes: Any, values: FloatArray) -> None:
         logarithmic(axes, 0.6 * float(positive.min()), 1.5 * float(positive.max()))
     else:
         axes.set_ylim(0.0, 1.2 * float(positive.max(initial=0.0)) or None)
+        axes.locator_params(axis="y", nbins=5, steps=[1, 2, 5, 10])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _thousands(axes: Any) -> None:

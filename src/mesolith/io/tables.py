@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,7 +121,8 @@ def _with_errors(record: Record, axis: str) -> dict[str, NDArray[Any]]:
             ("common_se", _common_error(record, field)),
         ):
             if sigma is not None:
-                found[f"{column}_{word}"] = sigma.reshape(len(values), -1)[:, k]
+                width = math.prod(sigma.shape[1:])  # -1 cannot tell it of a table without rows
+                found[f"{column}_{word}"] = sigma.reshape(len(values), width)[:, k]
     return found
 
 

@@ -7,6 +7,7 @@ from the declaration.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -183,7 +184,7 @@ class Record:
             if values.ndim == 1:
                 table[f"{name}{tail}"] = (declared, values)
             elif declared.components:
-                flat = values.reshape(values.shape[0], -1)
+                flat = values.reshape(values.shape[0], math.prod(values.shape[1:]))
                 for k, component in enumerate(declared.components):
                     table[f"{name}_{component}{tail}"] = (declared, flat[:, k])
         return table
