@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mesolith.pipeline.dryrun import Foreseen
 
 LONGEST_REASON = 160
+_LISTED = 8
 
 
 def add(commands: Any) -> None:
@@ -185,9 +186,17 @@ def _because(due: Sequence[Foreseen]) -> list[str]:
         reasons = dict.fromkeys(_short(reason) for reason in item.reasons)
         groups.setdefault((item.part.step, tuple(reasons)), []).append(item.part.label)
     return [
-        f"  compute {step} [{', '.join(dict.fromkeys(labels))}]: {'; '.join(reasons)}"
+        f"  compute {step} [{_listed(labels)}]: {'; '.join(reasons)}"
         for (step, reasons), labels in groups.items()
     ]
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """Labels, each once; of many the first and how many more."""
+    names = list(dict.fromkeys(labels))
+    if len(names) > _LISTED:
+        names = [*names[:_LISTED], f"{len(names) - _LISTED} more"]
+    return ", ".join(names)
 
 
 def _short(reason: str) -> str:

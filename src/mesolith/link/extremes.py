@@ -58,7 +58,7 @@ def compute(work: Work) -> None:
                 seed=_SEED,
             )
         except InvalidValueError as told:
-            remarks.append(Remark("gap", f"extremes of {source.label}", told.what))
+            remarks.append(Remark("note", f"extremes of {source.label}", told.what))
             continue
         ids = grains.grain_id[good][extremes.grain]
         states.append(source.label)

@@ -123,10 +123,14 @@ def _pattern_rows(pattern: SpatialPattern) -> Iterator[Answer]:
 
 
 def _spot_rows(spots: HotSpots) -> Iterator[Answer]:
+    asked: set[tuple[str, str]] = set()
     for changes in spots.changes:
         stress = _WORDS[changes.quantity]
-        # from the first to the last state stands in both ways of choosing
         for k, question in enumerate(changes.question):
+            # both ways of choosing ask of the first transition: it counts once
+            if (stress, question) in asked:
+                continue
+            asked.add((stress, question))
             yield Answer(
                 SPOTS,
                 f"{stress}, chosen {changes.chosen}, {question}: change against the pellet",

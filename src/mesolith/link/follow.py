@@ -31,7 +31,9 @@ def compute(work: Work) -> None:
     try:
         followed = followed_grains(names, maps, trackings, direction)
     except InvalidValueError as error:
-        remark = Remark("gap", "followed grains", f"{error.what}: no statistics over the states")
+        remark = Remark(
+            "warning", "followed grains", f"{error.what}: no statistics over the states"
+        )
         write_remarks(work.folder, [remark])
         followed = _nobody(names, direction)
     write_record(work.folder / "record.h5", followed)

@@ -51,7 +51,7 @@ def compute_space(work: Work) -> None:
                 )
             )
     except InvalidValueError as error:
-        remarks.append(Remark("gap", "spatial statistics", str(error.what)))
+        remarks.append(Remark("note", "spatial statistics", str(error.what)))
     _write(work, SpatialStatistics(tuple(clusters), tuple(patterns)), remarks)
 
 
@@ -93,10 +93,10 @@ def compute_hotspots(work: Work) -> None:
                     )
                 except InvalidValueError as error:
                     where = f"hot spots ({error.where or quantity})"
-                    remarks.append(Remark("gap", where, str(error.what)))
+                    remarks.append(Remark("note", where, str(error.what)))
     elif len(followed):
         text = f"{len(followed)} followed grains are too few for {count} hot and {count} cold spots"
-        remarks.append(Remark("gap", "hot spots", text))
+        remarks.append(Remark("note", "hot spots", text))
     _write(work, HotSpots(tuple(histories), tuple(changes)), remarks)
 
 
@@ -116,7 +116,7 @@ def compute_pathways(work: Work) -> None:
                 )
             )
     except InvalidValueError as error:
-        remarks.append(Remark("gap", "pathways", str(error.what)))
+        remarks.append(Remark("note", "pathways", str(error.what)))
     _write(work, Pathways(tuple(rules)), remarks)
 
 
