@@ -68,3 +68,17 @@ def chromium() -> Path:
         if found:
             return Path(found)
     pytest.skip("no Chromium found")
+
+
+@pytest.fixture(scope="session")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small virtual cell that was written and run once for all tests.
+
+    Tests change nothing in it; those of the commands take a copy, `demo`, where they must.
+    """
+    from mesolith.cli.main import main
+
+    folder = tmp_path_factory.mktemp("analysed") / "demo"
+    words = ["demo", str(folder), "--preset", "tiny", "--workers", "1", "--quiet"]
+    assert main(words) == 0
+    return folder

@@ -26,15 +26,6 @@ def mesolith(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     return run
 
 
-@pytest.fixture(scope="session")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a demo that was run; tests that change it take `demo`."""
-    folder = tmp_path_factory.mktemp("analysed") / "demo"
-    words = ["demo", str(folder), "--preset", "tiny", "--workers", "1", "--quiet"]
-    assert main(words) == 0
-    return folder
-
-
 @pytest.fixture
 def demo(analysed: Path, tmp_path: Path) -> Path:
     """A copy of the demo that a test may change."""

@@ -90,17 +90,18 @@ def _findings(*answers: tuple[str, float, float, int]) -> Findings:
 
 def test_cells_of_one_kind_differ_no_more_often_than_by_chance() -> None:
     p = []
-    for seed in range(40):
+    for seed in range(24):
         found = differences([_cell("a", seed), _cell("b", 1000 + seed)])
         p += [d.p for d in found if d.subject in (SPREAD, VON_MISES)]
-    assert len(p) == 40 * 4
-    assert 0.01 < np.mean(np.array(p) < 0.05) < 0.10
-    assert 0.24 < np.mean(np.array(p) < 0.32) < 0.42
+    assert len(p) == 24 * 4
+    # 96 questions: 5 and 32 % within three standard errors of so many
+    assert np.mean(np.array(p) < 0.05) < 0.12
+    assert 0.18 < np.mean(np.array(p) < 0.32) < 0.46
 
 
 def test_extremes_of_one_kind_of_cell_differ_no_more_often_than_by_chance() -> None:
     p, pulls = [], []
-    for seed in range(16):
+    for seed in range(10):
         pair = [
             _cell(name, seed + k, states=("pristine",), across=8, extremes=True)
             for name, k in (("a", 0), ("b", 1000))

@@ -64,7 +64,7 @@ def test_the_least_p_is_what_a_perfect_separation_gives() -> None:
 
 def test_errors_of_states_or_of_steps_raise_no_more_alarms_than_stated() -> None:
     alarms = {"states": 0, "steps": 0}
-    for seed in range(400):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         for kind in alarms:
             noise = rng.standard_normal((3, 1, 5))
@@ -73,7 +73,7 @@ def test_errors_of_states_or_of_steps_raise_no_more_alarms_than_stated() -> None
             p = found.p_states if kind == "states" else found.p_steps
             alarms[kind] += int(p[0] < 0.05)
     for count in alarms.values():
-        assert 0.02 < count / 400 < 0.08
+        assert 0.01 < count / 200 < 0.09
 
 
 def test_many_series_are_drawn_and_reach_no_zero() -> None:

@@ -13,7 +13,9 @@ from mesolith.records.cell import Cell
 from mesolith.records.findings import Findings
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.hotspots import HotSpots
+from mesolith.records.plating import CriticalCurrent, PlatedCapacity
 from mesolith.records.transitions import Transitions
+from mesolith.units import to_internal
 from tests.link.followed import followed, lattice_positions
 
 from .synthetic_cell import STATES, synthetic_cell
@@ -49,9 +51,46 @@ def compared_cell(name: str, seed: int, **conditions: object) -> Cell:
         HotSpots: lambda: spots,
         Transitions: lambda: transitions,
         Findings: lambda: findings(0.1 * seed),
+        PlatedCapacity: lambda: plated(4 + seed),
+        CriticalCurrent: lambda: critical(10.0 * seed),
     }
     return dataclasses.replace(
         base, conditions=told, handles=handles, remarks=base.remarks + missing
+    )
+
+
+def plated(half_cycles: int) -> PlatedCapacity:
+    """One mAh/cm2 a half cycle, failed in the last one."""
+    one = to_internal(1.0, "mAh/cm2")
+    values = {
+        "half_cycle": np.arange(half_cycles),
+        "state": STATES[:1] * half_cycles,
+        "charge": np.full(half_cycles, 1.0),
+        "current_density": np.full(half_cycles, 10.0),
+        "areal": np.full(half_cycles, one),
+        "cumulative": one * np.arange(1.0, half_cycles + 1.0),
+        "fraction_passed": np.full(half_cycles, np.nan),
+        "failed_in": half_cycles - 1,
+        "before_failure": one * (half_cycles - 0.5),
+        "charge_before_failure": half_cycles - 0.5,
+        "relative_se": 0.02,
+    }
+    known = {field.name for field in dataclasses.fields(PlatedCapacity)}
+    return PlatedCapacity(**{name: value for name, value in values.items() if name in known})
+
+
+def critical(value: float) -> CriticalCurrent:
+    """A hard short at that critical current density, A/m2, known to 2 A/m2."""
+    return CriticalCurrent(
+        kind="hard",
+        half_cycle=3,
+        lower=value - 3.0,
+        upper=value + 3.0,
+        value=value,
+        value_se=2.0,
+        area_relative_se=0.01,
+        charge=2.0,
+        evidence=("the voltage fell",),
     )
 
 

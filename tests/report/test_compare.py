@@ -11,7 +11,10 @@ import pytest
 
 from mesolith.pipeline.technique import load
 from mesolith.records.cell import Cell, State
+from mesolith.records.cycling import Cycling
+from mesolith.records.history import History
 from mesolith.records.hotspots import HotSpots
+from mesolith.records.plating import CriticalCurrent, PlatedCapacity
 from mesolith.records.style import MM_PER_INCH, WIDTH_MM
 from mesolith.records.transitions import Transitions
 from mesolith.report.cell_facts import columns_of_facts, facts
@@ -20,7 +23,7 @@ from mesolith.report.compare_states import columns_of, told_apart
 from mesolith.report.memory import remembering
 from mesolith.workflow.comparison import compare_cells
 
-from .compared_cells import compared_cell
+from .compared_cells import compared_cell, critical, plated
 from .test_page import outline
 
 PRESSURE, TEMPERATURE = "conditions.stack_pressure_mpa", "conditions.temperature_c"
@@ -52,7 +55,7 @@ def test_each_figure_shows_all_cells_with_counts(figure, cells: list[Cell]) -> N
     assert len({len(values) for values in drawing.table.values()}) == 1
     assert all(cell.name in drawing.caption for cell in cells)
     assert "68 %" in drawing.caption + drawing.how or "25-75 %" in drawing.caption
-    assert re.search(r"\d grains|Grains by state", drawing.caption)
+    assert re.search(r"\d grains|Grains by state|\d half cycles", drawing.caption)
 
 
 @pytest.mark.parametrize("figure", COMPARISONS, ids=lambda figure: figure.name)
@@ -181,22 +184,59 @@ def test_the_highest_grain_of_all_states_has_its_state_and_interval(cells: list[
 
 
 def test_capacity_and_critical_current_are_told_where_known(cells: list[Cell]) -> None:
-    from mesolith.records.plating import CriticalCurrent
-
-    critical = CriticalCurrent(
-        kind="hard",
-        half_cycle=3,
-        lower=4.0,
-        upper=6.0,
-        value=5.0,
-        value_se=0.6,
-        area_relative_se=0.01,
-        charge=2.0,
-        evidence=("the voltage fell",),
-    )
-    cell = dataclasses.replace(
-        cells[0], handles={**cells[0].handles, CriticalCurrent: lambda: critical}
-    )
-    found = {fact.column: fact.text for fact in facts(cell)}
-    assert found["critical_current_density_ma_cm2"] == "0.5 ± 0.06"
+    found = {fact.column: fact.text for fact in facts(cells[0])}
+    assert found["critical_current_density_ma_cm2"] == "1 ± 0.2"
     assert found["short_kind"] == "hard"
+    assert found["capacity_before_failure_mah_cm2"] == "4.5 ± 0.09"
+
+
+def test_plated_capacity_and_its_end_stand_in_the_figure(cells: list[Cell]) -> None:
+    (figure,) = (f for f in COMPARISONS if f.name == "compare_cycling")
+    drawing = load(figure.draw)(cells)
+    table = drawing.table
+    second = table["cell"] == "pellet B"
+    assert table["cumulative_mah_cm2"][second] == pytest.approx(np.arange(1.0, 7.0))
+    assert np.flatnonzero(table["failed"][second]).tolist() == [5]
+    assert np.unique(table["critical_current_density_ma_cm2"][second]) == [2.0]
+    assert "pellet B: 5.5 mAh/cm² (±2 %, 68 %) in 6 half cycles before failure" in drawing.caption
+
+
+def test_a_protocol_that_never_failed_leaves_the_bracket_open(cells: list[Cell]) -> None:
+    (figure,) = (f for f in COMPARISONS if f.name == "compare_cycling")
+    nan = float("nan")
+    never = dataclasses.replace(
+        critical(20.0), kind="none", half_cycle=-1, upper=float("inf"), value=nan, value_se=nan
+    )
+    whole = dataclasses.replace(plated(6), failed_in=-1)
+    handles = {
+        **cells[1].handles,
+        CriticalCurrent: lambda: never,
+        PlatedCapacity: lambda: whole,
+    }
+    drawing = load(figure.draw)([cells[0], dataclasses.replace(cells[1], handles=handles)])
+    assert "6 half cycles so far, no failure seen, short: none" in drawing.caption
+    assert np.isinf(drawing.table["critical_current_density_not_above_ma_cm2"][-1])
+
+
+def test_cells_of_cycling_alone_are_compared_without_grains(
+    cells: list[Cell], tmp_path: Path
+) -> None:
+    kept = (History, PlatedCapacity, CriticalCurrent)
+    pair = [
+        dataclasses.replace(
+            cell,
+            states=tuple(
+                dataclasses.replace(state, handles={Cycling: state.handles[Cycling]})
+                for state in cell.states
+            ),
+            handles={kind: cell.handles[kind] for kind in kept},
+            pairs={},
+        )
+        for cell in cells
+    ]
+    found = compare_cells(pair, tmp_path / "c.html")
+    assert [d.subject for d in found] == ["critical current"]
+    page = (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert page.count("<figure") == 1
+    assert 'id="findings"' not in page
+    assert "charge passed, both directions" in page

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mesolith.cli.main import main
 from mesolith.io.tables import read_table, write_table
 from mesolith.pipeline.technique import Figure, load
 from mesolith.records.cell import Cell
@@ -22,11 +21,9 @@ ALL: tuple[Figure, ...] = (
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def result(analysed: Path) -> Path:
     """Result folder of a small virtual cell."""
-    folder = tmp_path_factory.mktemp("figures") / "demo"
-    assert main(["demo", str(folder), "--preset", "tiny", "--workers", "1", "--quiet"]) == 0
-    return folder / "result"
+    return analysed / "result"
 
 
 @pytest.fixture(scope="module")

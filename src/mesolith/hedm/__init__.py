@@ -40,7 +40,7 @@ TECHNIQUE = Technique(
         Figure(
             "grain_map",
             "Grain map of the first and the last state",
-            "after Dixit 2022, Fig. 1d",
+            "after Dixit 2022, Figs. 1d, S4d",
             "mesolith.hedm.figure_grain_map:draw",
         ),
         Figure(
@@ -52,7 +52,7 @@ TECHNIQUE = Technique(
         Figure(
             "stress_distribution",
             "Distribution of the grains' stresses",
-            "after Dixit 2022, Fig. 2",
+            "after Dixit 2022, Figs. 2, S19",
             "mesolith.hedm.figure_stress_distribution:draw",
         ),
     ),

@@ -7,7 +7,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "stress_by_state",
         "Hydrostatic stress by state",
-        "after Dixit 2022, Fig. 1c",
+        "after Dixit 2022, Figs. 1c, S4",
         "mesolith.report.figure_stress_by_state:draw",
     ),
     Figure(

@@ -72,7 +72,8 @@ def _caption(cells: Sequence[Cell], known: _Held, currents: dict[int, CriticalCu
 
 def _capacities(axes: Any, known: _Held) -> None:
     for k, own in known:
-        number = np.arange(1, len(own.cumulative) + 1)
+        # a little aside, so that cells of one protocol do not hide each other
+        number = np.arange(1, len(own.cumulative) + 1) + 0.06 * (k - (len(known) - 1) / 2.0)
         capacity = from_internal(np.asarray(own.cumulative), "mAh/cm2")
         axes.plot(number, capacity, marker_of(k) + "-", color=colour_of(k), markersize=3)
         if own.failed_in >= 0:

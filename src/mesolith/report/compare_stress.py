@@ -9,6 +9,7 @@ import numpy as np
 
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
+from mesolith.records.followed import StressKind
 from mesolith.records.style import FAINT, axes_mm, house_style, letter, new_figure, wrapped
 from mesolith.report.compare_states import (
     DIXIT,
@@ -34,8 +35,8 @@ def draw(cells: Sequence[Cell]) -> Drawing | None:
         frames = [
             axes_mm(figure, left, bottom, 73, 46) for bottom in (67, 14) for left in (16, 105)
         ]
-        _extremes(frames[0], hydrostatic, columns)
-        _extremes(frames[1], von_mises, columns)
+        _extremes(frames[0], hydrostatic, columns, HYDROSTATIC)
+        _extremes(frames[1], von_mises, columns, VON_MISES)
         _means(frames[2], hydrostatic, columns)
         _means(frames[3], von_mises, columns)
         words = ("hydrostatic stress", "von Mises stress")
@@ -75,12 +76,15 @@ def draw(cells: Sequence[Cell]) -> Drawing | None:
     )
 
 
-def _extremes(axes: Any, found: Sequence[list[StateStress]], columns: Columns) -> None:
+def _extremes(
+    axes: Any, found: Sequence[list[StateStress]], columns: Columns, kind: StressKind
+) -> None:
+    """Means and extremes; the low end of a von Mises stress is what noise makes of none."""
     for k, own in enumerate(found):
         x = np.array([columns.place(k, s.state) for s in own])
         colour = colour_of(k)
         ends = [("high", "^", [s.robust_high for s in own])]
-        if any(s.robust_low != (0.0, 0.0, 0.0) for s in own) and any(s.low[0] < 0.0 for s in own):
+        if kind == HYDROSTATIC:
             ends.append(("low", "v", [s.robust_low for s in own]))
         for end, marker, robust in ends:
             grain = [getattr(s, end)[0] for s in own]

@@ -49,8 +49,8 @@ def draw(cell: Cell) -> Drawing | None:
         figure=figure,
         caption=(
             "Extreme grains of the hydrostatic stress, tension positive. (a) Highest and lowest "
-            f"true stress among all real grains of a state with {level:.0f} % intervals; small "
-            f"points are the {listed} highest and {listed} lowest grains as measured; the grey "
+            f"true stress among all real grains of a state with {level:.0f} % intervals; short "
+            f"dashes are the {listed} highest and {listed} lowest grains as measured; the grey "
             "band ends where noise alone would carry the highest and the lowest of so many grains "
             "that are all alike. (b) The same listed grains: measured stress, and how much of it "
             "is probably noise, since high noise is what lifts a grain onto such a list: "
