@@ -26,15 +26,16 @@ from scipy.special import fdtrc
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
 from mesolith.numerics._kernels_likeness import products_by_distance
-from mesolith.numerics.spatial import block_labels
 
 Shape = Literal["gaussian", "exponential"]
 
-LEAST_FREEDOM = 4.0  # fewer effective degrees of freedom tell nothing
+LEAST_UNITS = 5.0  # fewer independent units tell nothing
 _SHARES = np.sin(0.5 * np.pi * np.arange(24) / 24.0) ** 2
 _FIRST, _STEP = 0.75, 2.0**0.25  # first range in spacings, and the ratio of ranges
 _LARGEST = 0.35  # last range, in extents of the body
-_EXPONENTIAL = 0.2  # weight of the exponential shape before the data speak
+_GAUSSIAN: tuple[Shape, ...] = ("gaussian",)
+# before the data speak; an exponential has the longer tail, and would always be the safer guess
+_LOG_PRIOR: dict[Shape, float] = {"gaussian": 0.0, "exponential": float(np.log(0.1))}
 _WAVES = 100
 _WHOLE, _PIECE, _PIECES = 3_000, 1_000, 8
 _ROWS = 1_000
@@ -61,6 +62,7 @@ class SumTest:
     total: FloatArray
     covariance: FloatArray
     freedom: FloatArray
+    units: FloatArray
     p: FloatArray
 
     @property
@@ -77,7 +79,7 @@ class _Piece:
     wave: FloatArray  # (members, waves), orthonormal
     left: int  # dimensions that no wave covers
     axes: FloatArray  # (hypotheses, waves, waves)
-    power: FloatArray  # (hypotheses, waves), of R along the axes
+    power: FloatArray  # (hypotheses, waves), of R along these axes
     rest: FloatArray  # (hypotheses,), mean of R in what is left
 
 
@@ -93,36 +95,45 @@ class LikenessModel:
     fixed
         Columns whose part was, or will be, taken out of each field; shape (n, columns).
         None: a constant and x, y, z.
+    expected
+        Range of a Gaussian likeness and the spread of its logarithm, where they are known before
+        the fields are. None: every range up to a third of the body is as likely as another.
+
+    Raises
+    ------
+    InvalidValueError
+        Too few places.
     """
 
     def __init__(
-        self, position: FloatArray, spacing: float, *, fixed: FloatArray | None = None
+        self,
+        position: FloatArray,
+        spacing: float,
+        *,
+        fixed: FloatArray | None = None,
+        expected: tuple[float, float] | None = None,
     ) -> None:
         place = np.ascontiguousarray(position, dtype=np.float64)
         centred = place - place.mean(axis=0)
         columns = np.column_stack([np.ones(len(place)), centred]) if fixed is None else fixed
-        left, size, _ = np.linalg.svd(columns, full_matrices=False)
-        self._fixed = left[:, size > 1e-10 * size[0]]
+        self._fixed = _orthonormal(columns)
         self._place, self._spacing = place, spacing
         extent = float(np.ptp(place, axis=0).max())
         if len(place) < 3 * self._fixed.shape[1] + 3 or not extent > 0.0:
             raise InvalidValueError(f"{len(place)} places are too few to see what is alike")
         count = int(np.log(max(_LARGEST * extent / (_FIRST * spacing), 1.0)) / np.log(_STEP)) + 1
         ranges = _FIRST * spacing * _STEP ** np.arange(count)
-        self.hypotheses: tuple[tuple[Shape, float], ...] = tuple(
-            (shape, float(reach)) for reach in ranges for shape in ("gaussian", "exponential")
-        )
-        self._prior = np.array(
-            [_EXPONENTIAL if shape == "exponential" else 1.0 for shape, _ in self.hypotheses]
-        )
-        if len(place) <= _WHOLE:
-            self._pieces = [self._piece(np.arange(len(place)), self._fixed)]
-        else:
-            nothing = np.zeros((len(place), 0))
-            self._pieces = [self._piece(own, nothing) for own in _pieces_of(place)]
+        shapes: tuple[Shape, ...] = ("gaussian", "exponential") if expected is None else _GAUSSIAN
+        self.hypotheses = tuple((shape, float(reach)) for reach in ranges for shape in shapes)
+        self._log_prior = np.array([_LOG_PRIOR[shape] for shape, _ in self.hypotheses])
+        if expected is not None:
+            away = np.log(ranges / expected[0]) / expected[1]
+            self._log_prior = -0.5 * away**2
+        self._pieces = [self._piece(member) for member in _pieces_of(place)]
 
-    def _piece(self, member: IntArray, fixed: FloatArray) -> _Piece:
-        place, taken = self._place[member], fixed[member]
+    def _piece(self, member: IntArray) -> _Piece:
+        # what is orthogonal to the fixed columns here does not feel that they were taken out
+        place, taken = self._place[member], _orthonormal(self._fixed[member])
         wave = _waves(place, taken)
         left = len(member) - taken.shape[1] - wave.shape[1]
         apart = _distances(place.astype(np.float32))
@@ -140,6 +151,8 @@ class LikenessModel:
     def fit(self, fields: FloatArray) -> Likeness:
         """Weigh the hypotheses for each field, shape (n, fields); fixed columns are taken out."""
         rest = fields - self._fixed @ (self._fixed.T @ fields)
+        if np.any(np.abs(rest).max(axis=0) <= 1e-12 * np.abs(fields).max(axis=0)):
+            raise InvalidValueError("a field without spread has no likeness")
         found = [self._fit(rest[:, k]) for k in range(rest.shape[1])]
         return Likeness(
             weight=np.array([weight for weight, _, _ in found]),
@@ -149,8 +162,6 @@ class LikenessModel:
 
     def _fit(self, field: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         second = float(np.mean(field**2))
-        if not second > 0.0:
-            raise InvalidValueError("a field without spread has no likeness")
         # squares of heavy tails say less about their mean than squares of normal numbers
         heavy = max(float(np.mean(field**4)) / second**2 - 3.0, 0.0)
         trust = 1.0 / (1.0 + 0.5 * heavy)
@@ -170,9 +181,14 @@ class LikenessModel:
                 squares += trust * max(float(own @ own - height @ height), 0.0) / mean
                 logs += trust * piece.left * np.log(mean)
                 freedom += trust * piece.left
-        chance = np.log(self._prior)[:, None] - 0.5 * (logs + freedom * np.log(squares))
+        chance = self._log_prior[:, None] - 0.5 * (logs + freedom * np.log(squares))
         weight = np.exp(chance - chance.max())
         return weight / weight.sum(), squares / freedom, freedom
+
+    def reach(self, likeness: Likeness) -> FloatArray:
+        """Range of each field's likeness: geometric mean over the hypotheses, shape (fields,)."""
+        ranges = np.array([reach for _, reach in self.hypotheses])
+        return np.asarray(np.exp(likeness.weight.sum(axis=2) @ np.log(ranges)))
 
     def test(self, likeness: Likeness, weights: FloatArray, total: FloatArray) -> SumTest:
         """Whether sums differ from zero, and their errors.
@@ -193,28 +209,33 @@ class LikenessModel:
         test
             ``covariance`` (sums, d, d) and ``freedom`` (sums,) are those of the t distribution
             with the same mean and spread of precision; ``p`` (sums,) is two-sided, of the
-            mixture. With ``freedom`` below `LEAST_FREEDOM` all but ``total`` are NaN: the places
-            hold too few independent units.
+            mixture. ``units`` (sums,): independent values whose sum would be as uncertain.
+            With fewer than `LEAST_UNITS` covariance, freedom and p are NaN: nothing can be told.
         """
         own, shared = self._quadratic(weights)
+        places = np.sum(np.abs(weights), axis=0) ** 2 / np.sum(weights**2, axis=0)
         sums, size = total.shape
-        covariance, freedom, p = np.empty((sums, size, size)), np.empty(sums), np.empty(sums)
+        covariance = np.empty((sums, size, size))
+        freedom, units, p = np.empty(sums), np.empty(sums), np.empty(sums)
         for k in range(sums):
             f, w = k % len(likeness.weight), k % weights.shape[1]
             chance, known = likeness.weight[f], float(likeness.freedom[f])
             scale = likeness.variance[f][:, :, None, None]
             part = _SHARES[:, None, None]
-            inverse = np.linalg.inv(scale * (own[w] + part * (shared[:, None, w] - own[w])))
+            spread = own[w] + part * (shared[:, None, w] - own[w])
+            larger = np.einsum("hs,hsaa,a->a", chance, spread, 1.0 / np.diag(own[w]))
+            units[k] = float(np.min(places[w] / larger))
+            inverse = np.linalg.inv(scale * spread)
             mean = np.einsum("hs,hsab->ab", chance, inverse)
             covariance[k] = np.linalg.inv(mean)
             relative = np.einsum("hsab,ba->hs", inverse, covariance[k]) / size
-            spread = float(np.sum(chance * relative**2)) * (1.0 + 2.0 / known) - 1.0
-            freedom[k] = 2.0 / max(spread, 1e-12)
+            scatter = float(np.sum(chance * relative**2)) * (1.0 + 2.0 / known) - 1.0
+            freedom[k] = 2.0 / max(scatter, 1e-12)
             length = np.einsum("a,hsab,b->hs", total[k], inverse, total[k]) / size
             p[k] = float(np.sum(chance * fdtrc(size, known, length)))
-        unknown = freedom < LEAST_FREEDOM
+        unknown = units < LEAST_UNITS
         covariance[unknown], freedom[unknown], p[unknown] = np.nan, np.nan, np.nan
-        return SumTest(total=total, covariance=covariance, freedom=freedom, p=p)
+        return SumTest(total, covariance, freedom, units, p)
 
     def _quadratic(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """w^T w of each sum, and w^T R w of each hypothesis: (sums, d, d), (hypotheses, ...)."""
@@ -245,14 +266,26 @@ def correlation(shape: Shape, apart: FloatArray, reach: float) -> FloatArray:
     return np.asarray(np.exp(-apart / reach))
 
 
+def _orthonormal(columns: FloatArray) -> FloatArray:
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(left[:, size > 1e-10 * size[0]])
+
+
 def _pieces_of(position: FloatArray) -> list[IntArray]:
-    """Boxes of about a thousand places each, spread over the body."""
-    volume = float(np.prod(np.maximum(np.ptp(position, axis=0), 1e-300)))
-    label = block_labels(position, (volume * _PIECE / len(position)) ** (1.0 / 3.0))
-    counts = np.bincount(label)
-    full = np.flatnonzero(counts >= 0.5 * counts.max())
-    chosen = full[np.linspace(0, len(full) - 1, min(_PIECES, len(full))).astype(int)]
-    return [np.flatnonzero(label == one)[:_WHOLE] for one in chosen]
+    """The body whole, or cut in halves across until about a thousand places are in a piece."""
+    pieces = [np.arange(len(position))]
+    if len(position) <= _WHOLE:
+        return pieces
+    while max(len(own) for own in pieces) > 1.5 * _PIECE:
+        halves = []
+        for own in pieces:
+            axis = int(np.argmax(np.ptp(position[own], axis=0)))
+            order = np.argsort(position[own, axis], kind="stable")
+            halves += [np.sort(own[part]) for part in np.array_split(order, 2)]
+        pieces = halves
+    # a few, from one end of the body to the other, stand for all
+    chosen = np.linspace(0, len(pieces) - 1, min(_PIECES, len(pieces))).astype(int)
+    return [pieces[k] for k in chosen]
 
 
 def _waves(place: FloatArray, taken: FloatArray) -> FloatArray:
