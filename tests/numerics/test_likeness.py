@@ -116,7 +116,7 @@ def test_a_body_narrower_than_its_likeness_tells_nothing() -> None:
     weights = np.full((len(place), 1, 1), 1.0 / len(place))
     found = model.test(model.fit(field), weights, field.mean(axis=0)[:, None])
     assert found.units[0] < 5.0
-    assert np.isnan(found.p[0]) and np.isnan(found.se[0, 0]) and np.isnan(found.freedom[0])
+    assert np.isnan([found.p[0], found.se[0, 0], found.freedom[0]]).all()
     assert found.total[0, 0] == pytest.approx(field.mean())
 
 

@@ -8,7 +8,7 @@ nothing. There the likeness itself is estimated (`mesolith.numerics.likeness`).
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.numerics.likeness import LikenessModel, SumTest
@@ -36,7 +36,7 @@ def change_test(
     ``moved`` and ``share`` (n, questions): change of each grain, and its weight as a centre.
     """
     count = np.maximum(np.diff(around.indptr), 1).astype(np.float64)
-    own = around.T @ (diags_array(1.0 / count) @ share)
+    own = np.asarray(around.T @ (share / count[:, None]))
     weights = own - own.sum(axis=0) / len(own)
     return model.test(model.fit(moved), weights[:, :, None], change[:, None])
 

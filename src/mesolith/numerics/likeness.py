@@ -18,9 +18,10 @@ estimate of the sum's variance, as in Dutilleul (doi:10.2307/2532625).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from mesolith.axes import FloatArray, IntArray
@@ -28,6 +29,7 @@ from mesolith.errors import InvalidValueError
 from mesolith.numerics._kernels_likeness import products_by_distance
 
 Shape = Literal["gaussian", "exponential"]
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
 LEAST_UNITS = 5.0  # fewer independent units tell nothing
 _SHARES = np.sin(0.5 * np.pi * np.arange(24) / 24.0) ** 2
@@ -140,7 +142,7 @@ class LikenessModel:
         narrow, narrow_taken = wave.astype(np.float32), taken.astype(np.float32)
         axes, power, rest = [], [], []
         for shape, reach in self.hypotheses:
-            alike = correlation(shape, apart, np.float32(reach))
+            alike = correlation(shape, apart, reach)
             values, own = np.linalg.eigh((narrow.T @ (alike @ narrow)).astype(np.float64))
             power.append(np.maximum(values, 0.0))
             axes.append(own)
@@ -259,7 +261,7 @@ class LikenessModel:
         return own, own + np.tensordot(table, found, axes=1)
 
 
-def correlation(shape: Shape, apart: FloatArray, reach: float) -> FloatArray:
+def correlation(shape: Shape, apart: NDArray[_Float], reach: float) -> NDArray[_Float]:
     """Correlation at each distance: exp(-d^2 / 2 r^2) or exp(-d / r)."""
     if shape == "gaussian":
         return np.asarray(np.exp(-0.5 * (apart / reach) ** 2))
@@ -318,7 +320,7 @@ def _waves(place: FloatArray, taken: FloatArray) -> FloatArray:
     return np.asarray(across - taken @ (taken.T @ across))
 
 
-def _distances(place: FloatArray) -> FloatArray:
+def _distances(place: NDArray[_Float]) -> NDArray[_Float]:
     square = np.sum(place**2, axis=1)
     apart = np.sqrt(np.maximum(square[:, None] + square - 2.0 * (place @ place.T), 0.0))
     np.fill_diagonal(apart, 0.0)
