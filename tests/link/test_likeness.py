@@ -71,6 +71,7 @@ def test_paths_from_near_starts_are_not_independent() -> None:
     rng = np.random.default_rng(3)
     position = lattice_positions(rng, 12, 9)
     root = _alike(position, 60.0)
+    model = LikenessModel(position, SPACING)
     groups = (np.arange(5), np.array([1, 3]))
     wrong, pulls = 0, []
     for _ in range(20):
@@ -80,9 +81,23 @@ def test_paths_from_near_starts_are_not_independent() -> None:
         start = np.column_stack([rng.permutation(hot)[:50] for _ in range(5)])
         field = root @ rng.standard_normal(len(position))
         excess = 0.05 * field[start] + 0.05 * rng.standard_normal(start.shape)
-        found = path_test(position, SPACING, 80.0, start, excess, groups)
+        stress = 30.0 * (field[:, None] + rng.standard_normal((len(position), 5)))
+        found = path_test(model, position, SPACING, stress, start, excess, groups)
         assert found.total[:, 0] == pytest.approx([excess.mean(), excess[:, [1, 3]].mean()])
         wrong += found.p[0] <= 0.05
         pulls.append(found.total[0, 0] / found.se[0, 0])
     assert wrong <= 4
     assert 0.6 < np.sqrt(np.mean(np.square(pulls))) < 1.5
+
+
+def test_paths_from_one_hot_region_tell_nothing() -> None:
+    rng = np.random.default_rng(4)
+    position = lattice_positions(rng)
+    field = _alike(position, 160.0) @ rng.standard_normal(len(position))
+    stress = 30.0 * field[:, None] + 3.0 * rng.standard_normal((len(position), 5))
+    start = np.argsort(-stress, axis=0)[:50]
+    excess = 0.05 * rng.standard_normal(start.shape)
+    model = LikenessModel(position, SPACING)
+    found = path_test(model, position, SPACING, stress, start, excess, (np.arange(5),))
+    assert found.total[0, 0] == pytest.approx(excess.mean())
+    assert np.isnan([found.p[0], found.se[0, 0], found.freedom[0]]).all()

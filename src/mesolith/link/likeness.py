@@ -7,14 +7,16 @@ nothing. There the likeness itself is estimated (`mesolith.numerics.likeness`).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.sparse import csr_array
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.numerics.likeness import LikenessModel, SumTest
+from mesolith.numerics.likeness import LEAST_UNITS, LikenessModel, SumTest
 
 # along a path stress falls, and falls of a field are alike less far than the field
-_FALL, _FALL_SPREAD = 0.75, 0.35
+_FALL, _FALL_SPREAD = 0.85, 0.35
 
 
 def trend_test(model: LikenessModel, position: FloatArray, fields: FloatArray) -> SumTest:
@@ -48,30 +50,40 @@ def mean_test(model: LikenessModel, values: FloatArray) -> SumTest:
 
 
 def path_test(
+    model: LikenessModel,
     position: FloatArray,
     spacing: float,
-    reach: float,
+    stress: FloatArray,
     start: IntArray,
     excess: FloatArray,
     groups: tuple[IntArray, ...],
 ) -> SumTest:
     """Mean excess of paths in each group of states.
 
-    ``start`` and ``excess`` (paths, states); ``reach`` (um) is the range of likeness of stress.
-    Paths are alike whose starts are near, in all states together.
+    ``stress`` (n, states) is what the paths follow; ``start`` and ``excess`` (paths, states).
+    Paths are alike whose starts are near, in all states together. Nothing is told (NaN) where
+    the stress of the starts itself holds too few independent units.
     """
-    states = excess.shape[1]
+    paths, states = excess.shape
+    likeness = model.fit(stress)
+    crowd = np.zeros((len(position), states))
+    np.add.at(crowd, (start, np.arange(states)), 1.0 / paths)
+    hot = model.test(likeness, crowd[:, :, None], np.sum(crowd * stress, axis=0)[:, None])
+
     place = position[start.ravel()]
-    model = LikenessModel(
-        place,
-        spacing,
-        fixed=np.ones((len(place), 1)),
-        expected=(_FALL * reach, _FALL_SPREAD),
-    )
+    reach = float(np.median(model.reach(likeness)))
+    expected = (_FALL * reach, _FALL_SPREAD)
+    own = LikenessModel(place, spacing, fixed=np.ones((len(place), 1)), expected=expected)
     member = np.zeros((states, len(groups)))
-    for g, own in enumerate(groups):
-        member[own, g] = 1.0 / (len(excess) * len(own))
-    weights = np.tile(member, (len(excess), 1))[:, :, None]
+    for g, chosen in enumerate(groups):
+        member[chosen, g] = 1.0 / (paths * len(chosen))
+    weights = np.tile(member, (paths, 1))[:, :, None]
     field = excess.ravel()
-    total = np.einsum("p,pgd->gd", field, weights)
-    return model.test(model.fit(field[:, None]), weights, total)
+    found = own.test(own.fit(field[:, None]), weights, np.einsum("p,pgd->gd", field, weights))
+    few = np.array([np.median(hot.units[chosen]) < LEAST_UNITS for chosen in groups])
+    return replace(
+        found,
+        covariance=np.where(few[:, None, None], np.nan, found.covariance),
+        freedom=np.where(few, np.nan, found.freedom),
+        p=np.where(few, np.nan, found.p),
+    )
