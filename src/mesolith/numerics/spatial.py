@@ -219,6 +219,67 @@ def sign_flip_test(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ExchangedMean:
+    """Mean of some values, and its null where something was exchanged; see `mean_by_exchange`.
+
+    ``distance`` is the mean over its standard error by blocks, without a sign, and ``null``
+    (draws,) the same of each exchange.
+    """
+
+    mean: float
+    se: float
+    p: float
+    distance: float
+    null: FloatArray
+
+
+def mean_by_exchange(values: FloatArray, null: FloatArray, block: IntArray) -> ExchangedMean:
+    """Test whether a mean is further from zero than exchanges make it.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), of mean zero where there is nothing to find.
+    null
+        The same values after each exchange, shape (draws, n).
+    block
+        Block of each value, shape (n,). Blocks count as independent for the standard error.
+
+    Returns
+    -------
+    test
+        Two-sided ``p`` of the mean over its standard error by blocks: exact where exchanges are
+        as likely as what was seen, and asymptotically right where they only keep the mean
+        (Chung and Romano, Exact and asymptotically robust permutation tests,
+        doi:10.1214/13-AOS1090). ``se`` is the error by blocks, stretched so that the mean square
+        of the ratio is 1 under exchange. One block proves nothing: p is 1, ``se`` NaN.
+    """
+    _, label = np.unique(block, return_inverse=True)
+    own_mean, own_se = _mean_by_blocks(values[None], label)
+    mean, se = _mean_by_blocks(null, label)
+    if not own_se[0] > 0.0:
+        return ExchangedMean(float(own_mean[0]), float("nan"), 1.0, 0.0, np.zeros(len(null)))
+    ratio = np.divide(np.abs(mean), se, out=np.zeros(len(null)), where=se > 0.0)
+    distance = np.abs(own_mean) / own_se
+    return ExchangedMean(
+        mean=float(own_mean[0]),
+        se=float(own_se[0] * np.sqrt(np.mean(ratio**2))),
+        p=float(_p_values(distance, ratio[:, None])[0]),
+        distance=float(distance[0]),
+        null=ratio,
+    )
+
+
+def _mean_by_blocks(values: FloatArray, label: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Mean of each row (draws, n), and its standard error as if blocks were independent."""
+    member = np.zeros((values.shape[1], int(label.max()) + 1))
+    member[np.arange(values.shape[1]), label] = 1.0
+    mean = values.mean(axis=1)
+    sums = values @ member - mean[:, None] * member.sum(axis=0)
+    return mean, np.sqrt(np.sum(sums**2, axis=1)) / values.shape[1]
+
+
 def _whitened(vectors: FloatArray) -> FloatArray:
     """Vectors (blocks, d) in units of their second moment; directions without spread are left."""
     values, axes = np.linalg.eigh(vectors.T @ vectors)
