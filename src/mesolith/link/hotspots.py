@@ -148,7 +148,7 @@ def _members(around: csr_array, chosen: IntArray) -> FloatArray:
     own = around[chosen]
     many = np.diff(own.indptr)
     part = np.repeat(1.0 / (many * len(chosen)), many)
-    return np.bincount(own.indices, weights=part, minlength=around.shape[0])
+    return np.bincount(own.indices, weights=part, minlength=around.shape[0]).astype(np.float64)
 
 
 def spot_levels(followed: FollowedGrains, choice: SpotChoice, quantity: StressKind) -> FloatArray:
