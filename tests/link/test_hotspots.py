@@ -105,15 +105,20 @@ def test_members_carry_what_the_centres_share() -> None:
             assert choice.weight @ values == pytest.approx(choice.share @ means)
 
 
-def test_blocks_of_spots_that_share_grains_are_independent() -> None:
-    """Noise only: what the blocks add to the change has, squared, the square of their sum."""
-    ratios = []
-    for seed in range(150):
+def test_errors_by_blocks_are_right_where_spots_share_grains() -> None:
+    """Noise only: neighbourhoods reach over edges of blocks, and make the pellet's mean."""
+    changes, errors, p = [], [], []
+    for seed in range(250):
         rng = np.random.default_rng(seed)
         cell = followed(rng, POSITION, np.zeros((len(POSITION), 2)))
         found = spot_changes(cell, kinds=("hot",), seed=seed)
-        ratios.append(found.change[0] / found.change_se[0])
-    assert 0.85 < np.std(ratios) < 1.2
+        changes.append(found.change[0])
+        errors.append(found.change_se[0])
+        p.append(found.p[0])
+    assert np.sqrt(np.mean(np.square(changes)) / np.mean(np.square(errors))) == pytest.approx(
+        1.0, abs=0.13
+    )
+    assert 0.12 < np.mean(np.array(p) <= 0.2) < 0.29
 
 
 def test_of_equal_grains_the_first_are_spots() -> None:

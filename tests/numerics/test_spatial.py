@@ -193,3 +193,16 @@ def test_one_block_proves_nothing() -> None:
     found = mean_by_exchange(np.ones(3), np.zeros((9, 3)), np.full(3, 7))
     assert found.p == 1.0
     assert np.isnan(found.se)
+
+
+def test_a_block_with_much_of_the_mean_is_stretched_in_the_null() -> None:
+    """By hand, all turns of three blocks."""
+    contributions = np.array([[3.0], [1.0], [0.5]])
+    share = np.array([0.75, 0.19, 0.06])
+    plain = sign_flip_test(contributions, np.arange(3))
+    stretched = sign_flip_test(contributions, np.arange(3), share=share)
+    assert plain.p[0] == pytest.approx(1.0 / 4.0)
+    # 3 becomes 6: of the turns only that of both others against it stays below 4.5
+    assert stretched.p[0] == pytest.approx(3.0 / 4.0)
+    assert stretched.total[0] == plain.total[0] == pytest.approx(4.5)
+    assert stretched.se[0] == pytest.approx(np.sqrt(36.0 + 1.0 / 0.81 + 0.25 / 0.94))

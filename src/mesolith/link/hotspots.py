@@ -4,10 +4,11 @@ A grain that was chosen because its measured stress is extreme owes part of it t
 next measurement brings it back. So what chooses must not judge. Where the reflections of a grain
 were indexed in two halves, one half chooses and the other judges. Otherwise the noise model
 makes the halves: to the measured stress y with standard error s, random numbers z are added,
-y + s z chooses and y - s z judges; for normal noise of that size the errors of the two are
-independent. This is done many times and averaged, so that the random numbers hardly matter.
-On splitting by added noise: Rasines and Young, "Splitting strategies for post-selection
-inference".
+y + 2 s z chooses and y - s z / 2 judges; for normal noise of that size the errors of the two are
+independent. This is done many times and averaged, so that the random numbers hardly matter. The
+halves are unequal because the grains that stand out do so by far more than noise, while a judge
+that sees little of y makes wide and skewed errors. On splitting by added noise: Rasines and
+Young, "Splitting strategies for post-selection inference".
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ Halves = Mapping[int, tuple[FloatArray, FloatArray]]
 
 SPOTS = 10
 _DRAWS = 100
+_LEAN = 2.0  # the judge's added noise is that of the choice over its square
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +137,11 @@ def choose_spots(
     rng = np.random.default_rng(seed)
     for _ in range(_DRAWS):
         noise = sigma * rng.standard_normal(len(sigma))
-        chosen = spots_of(measured + noise, kind=kind, count=count)
+        chosen = spots_of(measured + _LEAN * noise, kind=kind, count=count)
         share[chosen] += 1.0 / (count * _DRAWS)
         own = _members(around, chosen) / _DRAWS
         weight += own
-        excess += own * noise
+        excess += own * noise / _LEAN
     return SpotChoice(state, share, weight, excess, centre)
 
 
@@ -297,7 +299,7 @@ def _change(
     against = choice.weight - 1.0 / len(followed)
     part = against * (moved - shift) + choice.excess
     change = float(part.sum())
-    test = sign_flip_test(part[:, None], block, seed=seed)
+    test = sign_flip_test(part[:, None], block, share=choice.weight, seed=seed)
     se, freedom = _weighted_error(part, choice.weight, block)
     half = float(stdtrit(freedom, 0.5 * (1.0 + level))) * se
     spots = row_means(around[choice.centre], moved - shift)

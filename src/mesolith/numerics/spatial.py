@@ -166,6 +166,7 @@ def sign_flip_test(
     block: IntArray,
     *,
     dimensions: int = 1,
+    share: FloatArray | None = None,
     draws: int = 10_000,
     seed: int = 0,
 ) -> SignFlip:
@@ -181,6 +182,10 @@ def sign_flip_test(
     dimensions
         Components of each sum. A vector is judged by its length in units of its own covariance,
         which no turning of signs changes.
+    share
+        What of the mean that is tested lies in each row, shape (n,), sum 1. A block that makes
+        much of the mean draws it to itself and is seen to scatter too little: in the null its
+        contribution is stretched by 1 / sqrt(1 - its share). None: nothing is stretched.
 
     Returns
     -------
@@ -191,7 +196,11 @@ def sign_flip_test(
     count = int(block.max(initial=-1)) + 1
     sums = np.zeros((count, contributions.shape[1]))
     np.add.at(sums, block, contributions)
-    sums = sums[np.any(sums != 0.0, axis=1)]
+    kept = np.any(sums != 0.0, axis=1)
+    sums, stretch = sums[kept], np.ones(int(kept.sum()))
+    if share is not None:
+        taken = np.bincount(block, weights=share, minlength=count)[kept]
+        stretch = 1.0 / np.sqrt(np.maximum(1.0 - taken, 1.0 / len(taken)))
     blocks = len(sums)
     if blocks == 0:
         raise InvalidValueError("nothing contributes to the sums that are tested")
@@ -205,13 +214,14 @@ def sign_flip_test(
         signs[0] = 1.0
     white = sums.reshape(blocks, -1, dimensions).transpose(1, 0, 2)
     white = np.stack([_whitened(vectors) for vectors in white], axis=1)
-    length = np.empty((len(signs), white.shape[1]))
+    turned = signs[1:] * stretch
+    own = np.sqrt(np.sum(white.sum(axis=0) ** 2, axis=1))
+    null = np.empty((len(turned), white.shape[1]))
     for k in range(white.shape[1]):
-        length[:, k] = np.sqrt(np.sum((signs @ white[:, k]) ** 2, axis=1))
-    own, null = length[0], length[1:]
+        null[:, k] = np.sqrt(np.sum((turned @ white[:, k]) ** 2, axis=1))
     return SignFlip(
         total=sums.sum(axis=0),
-        se=np.sqrt(np.sum(sums**2, axis=0)),
+        se=np.sqrt(np.sum((stretch[:, None] * sums) ** 2, axis=0)),
         p=_p_values(own, null),
         p_family=family_p_values(own, null),
         blocks=blocks,
