@@ -198,11 +198,11 @@ def test_one_block_proves_nothing() -> None:
 def test_a_block_with_much_of_the_mean_is_stretched_in_the_null() -> None:
     """By hand, all turns of three blocks."""
     contributions = np.array([[3.0], [1.0], [0.5]])
-    share = np.array([0.75, 0.19, 0.06])
+    share = np.array([0.64, 0.19, 0.17])
     plain = sign_flip_test(contributions, np.arange(3))
     stretched = sign_flip_test(contributions, np.arange(3), share=share)
     assert plain.p[0] == pytest.approx(1.0 / 4.0)
-    # 3 becomes 6: of the turns only that of both others against it stays below 4.5
-    assert stretched.p[0] == pytest.approx(3.0 / 4.0)
+    # 3 becomes 5 and 1 becomes 1/0.9: with the last against them both still reach 4.5
+    assert stretched.p[0] == pytest.approx(2.0 / 4.0)
     assert stretched.total[0] == plain.total[0] == pytest.approx(4.5)
-    assert stretched.se[0] == pytest.approx(np.sqrt(36.0 + 1.0 / 0.81 + 0.25 / 0.94))
+    assert stretched.se[0] == pytest.approx(np.sqrt(25.0 + 1.0 / 0.81 + 0.25 / 0.83))

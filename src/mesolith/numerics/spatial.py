@@ -185,7 +185,7 @@ def sign_flip_test(
     share
         What of the mean that is tested lies in each row, shape (n,), sum 1. A block that makes
         much of the mean draws it to itself and is seen to scatter too little: in the null its
-        contribution is stretched by 1 / sqrt(1 - its share). None: nothing is stretched.
+        contribution is stretched by 1 / sqrt(1 - its share), at most by sqrt(blocks). None: not.
 
     Returns
     -------
