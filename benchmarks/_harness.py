@@ -8,10 +8,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -60,6 +63,43 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     entry = {"benchmark": name, "commit": commit_hash(), **result}
     path.write_text(json.dumps(entry, indent=1, sort_keys=False, default=float) + "\n")
     return path
+
+
+def kept_answers(
+    pool: Executor,
+    function: Callable[[Any], Any],
+    jobs: Sequence[Any],
+    *,
+    benchmark: str,
+    part: str,
+    chunk: int = 10,
+) -> NDArray[np.float64]:
+    """Answers to all jobs, arrays of one shape, in their order; shape (jobs, ...).
+
+    They are kept below results/_trials every half minute. A run that was interrupted goes on
+    behind the last answer that it kept; so does one that asks for more jobs. What is kept
+    belongs to the commit, to the changes on top of it, and to the first job of the part.
+    """
+    changes = _git("diff", "HEAD", "--", "src", "benchmarks/*.py", "benchmarks/*.toml")
+    told = f"{_git('rev-parse', 'HEAD')}\n{changes}\n{jobs[0]!r}"
+    key = hashlib.sha256(told.encode()).hexdigest()[:16]
+    file = HERE / "results" / "_trials" / benchmark / f"{part.replace(' ', '-')}-{key}.npy"
+    kept = [np.load(file)] if file.is_file() else []
+    done = sum(len(answers) for answers in kept)
+    if done:
+        print(f"{part}: {done} of {len(jobs)} were kept from an earlier run", flush=True)
+    fresh, saved = [], time.monotonic()
+    for answer in pool.map(function, jobs[done:], chunksize=chunk):
+        fresh.append(answer)
+        if time.monotonic() - saved > 30.0 or done + len(fresh) == len(jobs):
+            saved = time.monotonic()
+            kept = [np.concatenate([*kept, np.array(fresh)])]
+            done, fresh = len(kept[0]), []
+            file.parent.mkdir(parents=True, exist_ok=True)
+            beside = file.with_suffix(".tmp.npy")
+            np.save(beside, kept[0])
+            beside.replace(file)
+    return np.asarray(kept[0][: len(jobs)])
 
 
 def calibration_seconds() -> float:

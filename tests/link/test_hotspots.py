@@ -90,6 +90,48 @@ def test_the_choice_shares_one_and_its_excess_is_positive() -> None:
     assert np.array_equal(hot.centre, np.argsort(-cell.hydrostatic[:, 0])[:10])
 
 
+def test_members_carry_what_the_centres_share() -> None:
+    """A mean over neighbourhoods of shared centres is a mean over grains by weight."""
+    rng = np.random.default_rng(5)
+    cell = followed(rng, POSITION, 30.0 * rng.standard_normal((len(POSITION), 2)))
+    around = neighbourhoods(cell, "diameter")
+    noise = cell.hydrostatic_se[:, 0] * rng.standard_normal(len(POSITION))
+    halves = (cell.hydrostatic[:, 0] + noise, cell.hydrostatic[:, 0] - noise)
+    for given in (None, halves):
+        choice = choose_spots(cell, 0, around=around, halves=given)
+        assert choice.weight.sum() == pytest.approx(1.0)
+        for values in cell.hydrostatic.T:
+            means = np.array([values[around[[row]].indices].mean() for row in range(len(POSITION))])
+            assert choice.weight @ values == pytest.approx(choice.share @ means)
+
+
+def test_errors_by_blocks_are_right_where_spots_share_grains() -> None:
+    """Noise only: neighbourhoods reach over edges of blocks, and make the pellet's mean."""
+    changes, errors, p = [], [], []
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        cell = followed(rng, POSITION, np.zeros((len(POSITION), 2)))
+        found = spot_changes(cell, kinds=("hot",), seed=seed)
+        changes.append(found.change[0])
+        errors.append(found.change_se[0])
+        p.append(found.p[0])
+    assert np.sqrt(np.mean(np.square(changes)) / np.mean(np.square(errors))) == pytest.approx(
+        1.0, abs=0.13
+    )
+    assert 0.12 < np.mean(np.array(p) <= 0.2) < 0.29
+
+
+def test_of_equal_grains_the_first_are_spots() -> None:
+    values = np.array([1.0, 5.0, 3.0, 5.0, 3.0, 3.0, 0.0])
+    assert spots_of(values, kind="hot", count=4).tolist() == [1, 3, 2, 4]
+    assert spots_of(values, kind="cold", count=3).tolist() == [6, 0, 2]
+    rng = np.random.default_rng(6)
+    for _ in range(50):
+        drawn = rng.integers(0, 12, 60).astype(float)
+        wanted = np.argsort(-drawn, kind="stable")[:17]
+        assert np.array_equal(spots_of(drawn, kind="hot", count=17), wanted)
+
+
 def test_history_fixed_and_anew() -> None:
     rng = np.random.default_rng(2)
     cell = followed(rng, POSITION, 30.0 * rng.standard_normal((len(POSITION), 3)))

@@ -8,8 +8,9 @@ from scipy.sparse import csr_array
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
+from mesolith.link._kernels_pathways import exchanged_ends
 from mesolith.link.pathways import PathRule, next_on_path, path_ends, stress_pathways
-from mesolith.numerics.spatial import neighbour_graph
+from mesolith.numerics.spatial import neighbour_graph, row_means
 from tests.link.followed import SPACING, followed, lattice_positions
 
 
@@ -67,6 +68,72 @@ def test_next_is_that_of_the_slow_twin(rule: PathRule) -> None:
     assert np.array_equal(found, wanted)
 
 
+@pytest.mark.parametrize("rule", ["grain", "cluster"])
+def test_exchanged_ends_are_those_of_the_slow_twin(rule: PathRule) -> None:
+    rng = np.random.default_rng(3)
+    position = rng.uniform(0.0, 6.0, (300, 3))
+    stress = rng.standard_normal((300, 3))
+    graph, length = _graph(position, 1.3)
+    around = neighbour_graph(position, 1.0 if rule == "cluster" else 1e-9, itself=True)
+    start = np.argsort(-stress, axis=0)[:12]
+    free = np.ones(300, dtype=np.bool_)
+    free[start] = False
+    seen = set()
+    for turns in range(1, 6):
+        ends, row = exchanged_ends(
+            start,
+            free,
+            stress,
+            graph.indptr,
+            graph.indices,
+            length,
+            around.indptr,
+            around.indices,
+            rule == "cluster",
+            turns,
+            np.uint64(7),
+        )
+        # rows that no path came near may stand anywhere
+        whole = row.copy()
+        whole[row < 0] = np.setdiff1d(np.arange(300), row)
+        assert np.array_equal(np.sort(whole), np.arange(300))
+        assert np.array_equal(whole[~free], np.flatnonzero(~free))
+        assert not np.array_equal(whole[free], np.flatnonzero(free))
+        seen.add(tuple(whole))
+        for k in range(3):
+            moved = row_means(around, stress[whole, k])
+            wanted, _ = path_ends(next_on_path(graph, length, moved, rule), start[:, k])
+            assert np.array_equal(ends[-1, :, k], wanted)
+    assert len(seen) == 5
+
+
+def test_every_row_comes_to_every_place_alike() -> None:
+    """Twelve places that the paths look at, drawn evenly from the rows that may move."""
+    position = np.column_stack([np.arange(20.0), np.zeros((20, 2))])
+    graph, length = _graph(position, 30.0)
+    alone = neighbour_graph(position, 0.1, itself=True)
+    stress = np.arange(20.0)[:, None]
+    free = np.arange(20) >= 8
+    many = np.zeros((12, 12))
+    for seed in range(3_000):
+        _, row = exchanged_ends(
+            np.array([[7]]),
+            free,
+            stress,
+            graph.indptr,
+            graph.indices,
+            length,
+            alone.indptr,
+            alone.indices,
+            False,
+            1,
+            np.uint64(1_000 * seed),
+        )
+        many[np.arange(12), row[8:] - 8] += 1
+    expected = 3_000 / 12
+    assert np.sum((many - expected) ** 2 / expected) < 121 + 4.0 * np.sqrt(2 * 121)
+
+
 def test_a_gradient_along_the_stack_leads_down_it() -> None:
     """Hot grains anywhere, stress that falls towards the working electrode: relaxation up."""
     rng = np.random.default_rng(1)
@@ -100,6 +167,23 @@ def test_hot_grains_near_one_electrode_are_no_preferred_direction() -> None:
         naive += paths.group_naive_p[0] <= 0.05
     assert naive > 21
     assert alarms <= 5
+
+
+def test_neighbours_that_are_alike_prefer_no_direction() -> None:
+    """Stress alike over two spacings: paths are long and run together, but lead anywhere."""
+    alarms, pulls = 0, []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        position = lattice_positions(rng, 12, 8)
+        near = neighbour_graph(position, 1.2 * SPACING, itself=True)
+        field = row_means(near, rng.standard_normal(len(position)))
+        truth = np.repeat(40.0 * field[:, None] / field.std(), 3, axis=1)
+        cell = followed(rng, position, truth, noise=5.0)
+        paths = stress_pathways(cell, permutations=199, seed=seed)
+        alarms += paths.group_p[0] <= 0.05
+        pulls.append(paths.group_excess[0] / paths.group_se[0])
+    assert alarms <= 6
+    assert 0.6 < np.std(pulls) < 1.4
 
 
 def test_pathways_need_grains_that_touch() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mesolith.axes import FloatArray
 from mesolith.errors import InvalidValueError
-from mesolith.link.hotspots import neighbourhoods, spots_of
+from mesolith.link.hotspots import choose_spots, neighbourhoods, spots_of
 from mesolith.link.transitions import direction_separation
+from mesolith.numerics.exchange import difference_weight
 from mesolith.records.followed import FollowedGrains
 from tests.link.followed import followed, lattice_positions
 
@@ -17,14 +19,22 @@ REMOVED = "hot and cold, hydrostatic, mean removed"
 
 
 def _cell(seed: int, states: int, size: float, drift: float) -> FollowedGrains:
+    return _planted(seed, states, size, drift)[0]
+
+
+def _planted(
+    seed: int, states: int, size: float, drift: float
+) -> tuple[FollowedGrains, FloatArray]:
     rng = np.random.default_rng(seed)
     truth = np.repeat(40.0 * rng.standard_normal((len(POSITION), 1)), states, axis=1)
     blank = followed(rng, POSITION, truth)
     around = neighbourhoods(blank, "radius")
     centres = np.concatenate([spots_of(truth[:, 0], kind=k, count=10) for k in ("hot", "cold")])
     members = np.unique(around[centres].indices)
-    truth[np.ix_(members, np.arange(1, states, 2))] += size
-    return followed(rng, POSITION, truth, drift=drift * rng.standard_normal(states))
+    planted = np.zeros_like(truth)
+    planted[np.ix_(members, np.arange(1, states, 2))] = size
+    cell = followed(rng, POSITION, truth + planted, drift=drift * rng.standard_normal(states))
+    return cell, planted
 
 
 def test_a_drift_looks_like_a_separation_only_as_measured() -> None:
@@ -68,9 +78,29 @@ def test_a_planted_separation_survives_both_over_sixteen_transitions() -> None:
     assert "hot and cold, hydrostatic" in found.finding
     assert not any("von_mises" in name for name in found.finding)
     row = found.question.index(REMOVED)
-    # up by the size and down again, spots that overlap or were missed aside
-    assert 40.0 < found.effect[row] < 130.0
     assert found.low[row] < found.effect[row] < found.high[row]
+
+
+def test_the_effect_is_that_of_the_grains_that_were_chosen() -> None:
+    """What was planted, less what the choice missed: within the error, over twelve cells."""
+    pulls = []
+    for seed in range(12):
+        cell, planted = _planted(seed, 17, 60.0, 5.0)
+        found = direction_separation(cell, seed=seed)
+        around = neighbourhoods(cell, "radius")
+        level = np.mean(
+            [
+                choose_spots(cell, 0, kind=kind, around=around, seed=seed).weight @ planted
+                for kind in ("hot", "cold")
+            ],
+            axis=0,
+        )
+        wanted = (level - planted.mean(axis=0)) @ difference_weight(cell.direction)
+        row = found.question.index(REMOVED)
+        assert wanted > 20.0
+        pulls.append((found.effect[row] - wanted) / found.effect_se[row])
+    assert abs(np.mean(pulls)) < 1.0
+    assert 0.4 < np.std(pulls) < 1.7
 
 
 def test_points_are_means_of_neighbourhoods() -> None:

@@ -13,6 +13,7 @@ from mesolith.numerics.spatial import (
     block_labels,
     family_p_values,
     holm_p_values,
+    mean_by_exchange,
     neighbour_graph,
     row_means,
     sign_flip_test,
@@ -159,3 +160,49 @@ def test_k_means_finds_separate_clouds_in_fixed_order() -> None:
     assert found.within == pytest.approx(slow)
     with pytest.raises(InvalidValueError, match="make no 151 clusters"):
         k_means(values, 151)
+
+
+def test_a_mean_is_held_against_exchanges_over_its_error_by_blocks() -> None:
+    """By hand: two blocks, and a null of three exchanges."""
+    block = np.array([0, 0, 4, 4])
+    values = np.array([1.0, 3.0, 2.0, 6.0])
+    null = np.array([[1.0, -1.0, 3.0, 1.0], [2.0, 0.0, -1.0, 1.0], [4.0, 4.0, 2.0, 4.0]])
+    found = mean_by_exchange(values, null, block)
+    assert found.mean == pytest.approx(3.0)
+    # sums of the blocks less the mean: -2 and 2
+    assert found.distance == pytest.approx(3.0 / (np.sqrt(8.0) / 4.0))
+    spread = np.sqrt([8.0, 2.0, 2.0]) / 4.0
+    assert found.null == pytest.approx(np.abs([1.0, 0.5, 3.5]) / spread)
+    stretch = np.sqrt(np.mean(found.null**2))
+    assert found.se == pytest.approx(np.sqrt(8.0) / 4.0 * stretch)
+    assert found.p == pytest.approx(2.0 / 4.0)
+
+
+def test_exchanges_give_each_p_value_as_often_as_it_says() -> None:
+    """Few and unequal blocks, skewed values: exact all the same."""
+    rng = np.random.default_rng(11)
+    block = np.repeat(np.arange(5), [1, 2, 3, 8, 20])
+    draws = rng.exponential(size=(4_000, 100, len(block))) - 1.0
+    p = [mean_by_exchange(own[0], own[1:], block).p for own in draws]
+    for level in (0.05, 0.2, 0.5):
+        share = np.mean(np.array(p) <= level + 1e-9)
+        assert abs(share - level) < 4.0 * np.sqrt(level * (1.0 - level) / len(p))
+
+
+def test_one_block_proves_nothing() -> None:
+    found = mean_by_exchange(np.ones(3), np.zeros((9, 3)), np.full(3, 7))
+    assert found.p == 1.0
+    assert np.isnan(found.se)
+
+
+def test_a_block_with_much_of_the_mean_is_stretched_in_the_null() -> None:
+    """By hand, all turns of three blocks."""
+    contributions = np.array([[3.0], [1.0], [0.5]])
+    share = np.array([0.64, 0.19, 0.17])
+    plain = sign_flip_test(contributions, np.arange(3))
+    stretched = sign_flip_test(contributions, np.arange(3), share=share)
+    assert plain.p[0] == pytest.approx(1.0 / 4.0)
+    # 3 becomes 5 and 1 becomes 1/0.9: with the last against them both still reach 4.5
+    assert stretched.p[0] == pytest.approx(2.0 / 4.0)
+    assert stretched.total[0] == plain.total[0] == pytest.approx(4.5)
+    assert stretched.se[0] == pytest.approx(np.sqrt(25.0 + 1.0 / 0.81 + 0.25 / 0.83))

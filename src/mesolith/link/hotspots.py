@@ -4,10 +4,11 @@ A grain that was chosen because its measured stress is extreme owes part of it t
 next measurement brings it back. So what chooses must not judge. Where the reflections of a grain
 were indexed in two halves, one half chooses and the other judges. Otherwise the noise model
 makes the halves: to the measured stress y with standard error s, random numbers z are added,
-y + s z chooses and y - s z judges; for normal noise of that size the errors of the two are
-independent. This is done many times and averaged, so that the random numbers hardly matter.
-On splitting by added noise: Rasines and Young, "Splitting strategies for post-selection
-inference".
+y + 2 s z chooses and y - s z / 2 judges; for normal noise of that size the errors of the two are
+independent. This is done many times and averaged, so that the random numbers hardly matter. The
+halves are unequal because the grains that stand out do so by far more than noise, while a judge
+that sees little of y makes wide and skewed errors. On splitting by added noise: Rasines and
+Young, "Splitting strategies for post-selection inference".
 """
 
 from __future__ import annotations
@@ -34,19 +35,22 @@ Halves = Mapping[int, tuple[FloatArray, FloatArray]]
 
 SPOTS = 10
 _DRAWS = 100
+_LEAN = 2.0  # the judge's added noise is that of the choice over its square
 
 
 @dataclass(frozen=True, slots=True)
 class SpotChoice:
     """Which grains are spots of a state, in a form that can be judged without bias.
 
-    ``share`` (n,) is the weight of each grain as a centre, sum 1. ``excess`` (n,) is what of the
-    sum of share times neighbourhood mean, in the state of the choice, is owed to choosing (MPa).
-    ``centre`` are the spots by the measured values themselves.
+    ``share`` (n,) is the weight of each grain as a centre, sum 1; ``weight`` (n,) what that
+    makes of each grain as a member of neighbourhoods, sum 1. ``excess`` (n,) is what of the sum
+    of weight times stress, in the state of the choice, is owed to choosing (MPa), each grain's
+    part by itself. ``centre`` are the spots by the measured values themselves.
     """
 
     state: int
     share: FloatArray
+    weight: FloatArray
     excess: FloatArray
     centre: IntArray
 
@@ -85,7 +89,9 @@ def spots_of(values: FloatArray, *, kind: SpotKind, count: int) -> IntArray:
     signed = values if kind == "cold" else -values
     if not 1 <= count <= len(values):
         raise InvalidValueError(f"{count} spots among {len(values)} grains")
-    return np.argsort(signed, kind="stable")[:count].astype(np.int64)
+    # sorting only what can be among them; of equals the first are taken
+    near = np.flatnonzero(signed <= np.partition(signed, count - 1)[count - 1])
+    return near[np.argsort(signed[near], kind="stable")[:count]].astype(np.int64)
 
 
 def choose_spots(
@@ -117,13 +123,12 @@ def choose_spots(
     values, errors, _ = followed.stress(quantity)
     measured, sigma = values[:, state], errors[:, state]
     centre = spots_of(measured, kind=kind, count=count)
-    share = np.zeros(len(followed))
-    excess = np.zeros(len(followed))
+    share, weight, excess = np.zeros((3, len(followed)))
     if halves is not None:
         chosen = spots_of(halves[0], kind=kind, count=count)
         share[chosen] = 1.0 / count
-        excess[chosen] = row_means(around[chosen], measured - halves[1]) / count
-        return SpotChoice(state, share, excess, centre)
+        weight = _members(around, chosen)
+        return SpotChoice(state, share, weight, weight * (measured - halves[1]), centre)
     if not np.all(sigma > 0.0):
         raise InvalidValueError(
             "without standard errors regression to the mean cannot be removed",
@@ -133,18 +138,26 @@ def choose_spots(
     rng = np.random.default_rng(seed)
     for _ in range(_DRAWS):
         noise = sigma * rng.standard_normal(len(sigma))
-        chosen = spots_of(measured + noise, kind=kind, count=count)
+        chosen = spots_of(measured + _LEAN * noise, kind=kind, count=count)
         share[chosen] += 1.0 / (count * _DRAWS)
-        excess[chosen] += row_means(around[chosen], noise) / (count * _DRAWS)
-    return SpotChoice(state, share, excess, centre)
+        own = _members(around, chosen) / _DRAWS
+        weight += own
+        excess += own * noise / _LEAN
+    return SpotChoice(state, share, weight, excess, centre)
 
 
-def spot_levels(
-    followed: FollowedGrains, choice: SpotChoice, around: csr_array, quantity: StressKind
-) -> FloatArray:
+def _members(around: csr_array, chosen: IntArray) -> FloatArray:
+    """Weight of each grain in the mean over the means of these neighbourhoods."""
+    own = around[chosen]
+    many = np.diff(own.indptr)
+    part = np.repeat(1.0 / (many * len(chosen)), many)
+    return np.bincount(own.indices, weights=part, minlength=around.shape[0]).astype(np.float64)
+
+
+def spot_levels(followed: FollowedGrains, choice: SpotChoice, quantity: StressKind) -> FloatArray:
     """Mean stress of the neighbourhoods in each state (states,), without the choice's excess."""
     values, _, _ = followed.stress(quantity)
-    levels = choice.share @ row_means(around, values)
+    levels = choice.weight @ values
     levels[choice.state] -= choice.excess.sum()
     return np.asarray(levels)
 
@@ -291,14 +304,16 @@ def _change(
     values, _, common = followed.stress(quantity)
     moved = values[:, last] - values[:, choice.state]
     shift = float(moved.mean())
-    near = row_means(around, moved - shift)
-    # a choice that favoured high noise made the earlier state too high by the excess
-    part = choice.share * near + choice.excess
+    # a choice that favoured high noise made the earlier state too high by the excess; each grain
+    # counts where it lies, for neighbourhoods on either side of a block's edge share grains, and
+    # once for its own part in the pellet's mean
+    against = choice.weight - 1.0 / len(followed)
+    part = against * (moved - shift) + choice.excess
     change = float(part.sum())
-    test = sign_flip_test(part[:, None], block, seed=seed)
-    se, freedom = _weighted_error(part, choice.share, block)
+    test = sign_flip_test(part[:, None], block, share=choice.weight, seed=seed)
+    se, freedom = _weighted_error(part, choice.weight, block)
     half = float(stdtrit(freedom, 0.5 * (1.0 + level))) * se
-    spots = near[choice.centre]
+    spots = row_means(around[choice.centre], moved - shift)
     own_error = float(spots.std(ddof=1)) / np.sqrt(len(spots)) if len(spots) > 1 else np.inf
     naive = float(spots.mean())
     pull = abs(naive) / own_error if own_error > 0.0 else np.inf
@@ -318,14 +333,13 @@ def _change(
     }
 
 
-def _weighted_error(part: FloatArray, share: FloatArray, block: IntArray) -> tuple[float, float]:
+def _weighted_error(part: FloatArray, weight: FloatArray, block: IntArray) -> tuple[float, float]:
     """Standard error of a weighted mean by blocks (NaN for one), and its degrees of freedom."""
     if int(block.max()) == 0:
         return float("nan"), 1.0
     change = float(part.sum())
-    sums = np.bincount(block, weights=part - share * change)
-    weight = np.bincount(block, weights=share)
-    effective = 1.0 / float(np.sum(weight**2))
+    sums = np.bincount(block, weights=part - weight * change)
+    effective = 1.0 / float(np.sum(np.bincount(block, weights=weight) ** 2))
     freedom = max(effective - 1.0, 1.0)
     return float(np.sqrt(np.sum(sums**2) * max(effective, 2.0) / freedom)), freedom
 

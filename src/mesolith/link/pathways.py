@@ -18,16 +18,21 @@ from scipy.special import stdtr
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
+from mesolith.link._kernels_pathways import exchanged_ends
 from mesolith.link.hotspots import neighbourhoods, spots_of
 from mesolith.link.space import ADJACENT, grain_spacing, stress_blocks
-from mesolith.numerics.spatial import neighbour_graph, row_means, sign_flip_test
+from mesolith.numerics.spatial import (
+    family_p_values,
+    mean_by_exchange,
+    neighbour_graph,
+    row_means,
+)
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.pathways import StressPathways
 
 PathRule = Literal["grain", "cluster"]
 
 PATHS = 50
-_EXCHANGES = 64
 
 
 def next_on_path(
@@ -86,8 +91,12 @@ def stress_pathways(
 ) -> StressPathways:
     """Follow stress from the hottest grains of each state and test where it leads.
 
-    Paths are tested by turning the signs of blocks of grains in all states together, for paths
-    from one place, and from one grain in several states, are not independent.
+    All grains that start no path exchange their stress, all states of a grain together: that
+    tells what the places of the starts alone make of the paths. What is left, over its standard
+    error by blocks, is held against the same ratio of each exchange. So the test is exact where
+    stress is independent of place, and stands on the scatter between blocks where neighbours are
+    alike. Paths from one block count as one, those of all states together. A standard error is
+    that by blocks, stretched so that its ratio has a mean square of 1 under exchange.
 
     Raises
     ------
@@ -103,42 +112,32 @@ def stress_pathways(
     own = np.repeat(np.arange(len(followed)), np.diff(graph.indptr))
     apart = followed.position[graph.indices] - followed.position[own]
     length = np.maximum(np.sqrt(np.sum(apart**2, axis=1)), 1e-6)
-    around = neighbourhoods(followed, "radius") if rule == "cluster" else None
-    z = followed.position[:, 2]
-    height = float(z.max() - z.min())
-    rng = np.random.default_rng(seed)
+    around = neighbourhoods(followed, "radius" if rule == "cluster" else "grain")
 
-    states = len(followed.state)
-    shape = (paths, states)
+    shape = (paths, len(followed.state))
     start, end = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
-    steps, expected = np.empty(shape, dtype=np.int64), np.zeros(shape)
-    for k in range(states):
+    steps = np.empty(shape, dtype=np.int64)
+    for k in range(shape[1]):
         stress = followed.hydrostatic[:, k]
-        first = spots_of(stress, kind="hot", count=paths)
-        start[:, k] = first
-        field = stress if around is None else row_means(around, stress)
-        end[:, k], steps[:, k] = path_ends(next_on_path(graph, length, field, rule), first)
-        rest = np.setdiff1d(np.arange(len(stress)), first)
-        for _ in range(_EXCHANGES):
-            mixed = stress.copy()
-            mixed[rest] = stress[rng.permutation(rest)]
-            field = mixed if around is None else row_means(around, mixed)
-            last, _ = path_ends(next_on_path(graph, length, field, rule), first)
-            expected[:, k] += (z[last] - z[first]) / _EXCHANGES
-    relaxation = (z[end] - z[start]) / height
-    return _tested(
-        followed,
+        start[:, k] = spots_of(stress, kind="hot", count=paths)
+        follower = next_on_path(graph, length, row_means(around, stress), rule)
+        end[:, k], steps[:, k] = path_ends(follower, start[:, k])
+    free = np.ones(len(followed), dtype=np.bool_)
+    free[start] = False
+    others, _ = exchanged_ends(
         start,
-        end,
-        steps,
-        relaxation,
-        expected / height,
-        height,
-        reach,
-        rule,
+        free,
+        followed.hydrostatic,
+        graph.indptr,
+        graph.indices,
+        length,
+        around.indptr,
+        around.indices,
+        rule == "cluster",
         permutations,
-        seed,
+        np.random.SeedSequence(seed).generate_state(1, np.uint64)[0],
     )
+    return _tested(followed, start, end, steps, others, rule=rule, reach=reach)
 
 
 def _tested(
@@ -146,35 +145,31 @@ def _tested(
     start: IntArray,
     end: IntArray,
     steps: IntArray,
-    relaxation: FloatArray,
-    expected: FloatArray,
-    height: float,
-    reach: float,
+    others: IntArray,
+    *,
     rule: PathRule,
-    permutations: int,
-    seed: int,
+    reach: float,
 ) -> StressPathways:
     block, _ = stress_blocks(followed)
-    excess = relaxation - expected
+    z = followed.position[:, 2]
+    height = float(np.ptp(z))
+    relaxation, exchanged = (z[end] - z[start]) / height, (z[others] - z[start]) / height
+    expected = exchanged.mean(axis=0)
+    excess, null = relaxation - expected, exchanged - expected
     label = followed.direction
     groups = {"cell": np.arange(len(label))}
     for sign, name in ((1, "direction 1"), (-1, "direction 2")):
         if np.any(label == sign):
             groups[name] = np.flatnonzero(label == sign)
-    parts = np.zeros((len(followed), len(groups)))
-    centred = np.zeros_like(parts)
-    naive = []
-    for g, members in enumerate(groups.values()):
-        own = excess[:, members]
-        np.add.at(parts[:, g], start[:, members], own / own.size)
-        np.add.at(centred[:, g], start[:, members], (own - own.mean()) / own.size)
-        naive.append(_one_sample(relaxation[:, members].ravel()))
-    test = sign_flip_test(parts, block, draws=permutations, seed=seed)
-    state_se = np.array(
-        [_block_error(relaxation[:, k], block[start[:, k]]) for k in range(len(label))]
-    )
-    sums = np.zeros((int(block.max()) + 1, len(groups)))
-    np.add.at(sums, block, centred)
+    tests = [
+        mean_by_exchange(
+            excess[:, own].ravel(),
+            null[:, :, own].reshape(len(null), -1),
+            block[start[:, own]].ravel(),
+        )
+        for own in (*groups.values(), *np.arange(len(label))[:, None])
+    ]
+    of_groups = tests[: len(groups)]
     effect, p, least = _between_directions(excess.mean(axis=0), label)
     return StressPathways(
         state=followed.state,
@@ -185,14 +180,19 @@ def _tested(
         path_relaxation=relaxation,
         path_expected=expected,
         relaxation=relaxation.mean(axis=0),
-        relaxation_se=state_se,
+        relaxation_se=np.array([test.se for test in tests[len(groups) :]]),
         group=tuple(groups),
         group_relaxation=np.array([relaxation[:, own].mean() for own in groups.values()]),
-        group_excess=test.total,
-        group_se=np.sqrt(np.sum(sums**2, axis=0)),
-        group_p=test.p,
-        group_p_family=test.p_family,
-        group_naive_p=np.array(naive),
+        group_excess=np.array([test.mean for test in of_groups]),
+        group_se=np.array([test.se for test in of_groups]),
+        group_p=np.array([test.p for test in of_groups]),
+        group_p_family=family_p_values(
+            np.array([test.distance for test in of_groups]),
+            np.column_stack([test.null for test in of_groups]),
+        ),
+        group_naive_p=np.array(
+            [_one_sample(relaxation[:, own].ravel()) for own in groups.values()]
+        ),
         direction_effect=effect,
         direction_p=p,
         direction_least=least,
@@ -225,11 +225,3 @@ def _between_directions(mean: FloatArray, label: IntArray) -> tuple[float, float
 def _one_sample(values: FloatArray) -> float:
     error = float(values.std(ddof=1)) / np.sqrt(len(values))
     return 2.0 * float(stdtr(len(values) - 1, -abs(values.mean()) / error)) if error > 0.0 else 1.0
-
-
-def _block_error(values: FloatArray, block: IntArray) -> float:
-    sums = np.bincount(block, weights=values - values.mean())
-    blocks = len(np.unique(block))
-    if blocks < 2:
-        return float("nan")
-    return float(np.sqrt(np.sum(sums**2) * blocks / (blocks - 1.0)) / len(values))

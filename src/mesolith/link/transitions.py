@@ -132,9 +132,9 @@ def _levels(
         for kind, choice in choices.items():
             # the choice is by hydrostatic stress: only that owes it anything
             own[kind] = (
-                spot_levels(followed, choice, around, stress)
+                spot_levels(followed, choice, stress)
                 if stress == "hydrostatic"
-                else choice.share @ near
+                else choice.weight @ values
             )
             spots = near[choice.centre]
             points.append((f"{kind}, {stress}", (spots[:, :-1], spots[:, 1:])))

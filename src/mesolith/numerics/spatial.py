@@ -166,6 +166,7 @@ def sign_flip_test(
     block: IntArray,
     *,
     dimensions: int = 1,
+    share: FloatArray | None = None,
     draws: int = 10_000,
     seed: int = 0,
 ) -> SignFlip:
@@ -181,6 +182,10 @@ def sign_flip_test(
     dimensions
         Components of each sum. A vector is judged by its length in units of its own covariance,
         which no turning of signs changes.
+    share
+        What of the mean that is tested lies in each row, shape (n,), sum 1. A block that makes
+        much of the mean draws it to itself and is seen to scatter too little: in the null its
+        contribution is stretched by 1 / sqrt(1 - its share), at most by sqrt(blocks). None: not.
 
     Returns
     -------
@@ -191,7 +196,11 @@ def sign_flip_test(
     count = int(block.max(initial=-1)) + 1
     sums = np.zeros((count, contributions.shape[1]))
     np.add.at(sums, block, contributions)
-    sums = sums[np.any(sums != 0.0, axis=1)]
+    kept = np.any(sums != 0.0, axis=1)
+    sums, stretch = sums[kept], np.ones(int(kept.sum()))
+    if share is not None:
+        taken = np.bincount(block, weights=share, minlength=count)[kept]
+        stretch = 1.0 / np.sqrt(np.maximum(1.0 - taken, 1.0 / len(taken)))
     blocks = len(sums)
     if blocks == 0:
         raise InvalidValueError("nothing contributes to the sums that are tested")
@@ -205,18 +214,80 @@ def sign_flip_test(
         signs[0] = 1.0
     white = sums.reshape(blocks, -1, dimensions).transpose(1, 0, 2)
     white = np.stack([_whitened(vectors) for vectors in white], axis=1)
-    length = np.empty((len(signs), white.shape[1]))
+    turned = signs[1:] * stretch
+    own = np.sqrt(np.sum(white.sum(axis=0) ** 2, axis=1))
+    null = np.empty((len(turned), white.shape[1]))
     for k in range(white.shape[1]):
-        length[:, k] = np.sqrt(np.sum((signs @ white[:, k]) ** 2, axis=1))
-    own, null = length[0], length[1:]
+        null[:, k] = np.sqrt(np.sum((turned @ white[:, k]) ** 2, axis=1))
     return SignFlip(
         total=sums.sum(axis=0),
-        se=np.sqrt(np.sum(sums**2, axis=0)),
+        se=np.sqrt(np.sum((stretch[:, None] * sums) ** 2, axis=0)),
         p=_p_values(own, null),
         p_family=family_p_values(own, null),
         blocks=blocks,
         least=1.0 / len(signs),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangedMean:
+    """Mean of some values, and its null where something was exchanged; see `mean_by_exchange`.
+
+    ``distance`` is the mean over its standard error by blocks, without a sign, and ``null``
+    (draws,) the same of each exchange.
+    """
+
+    mean: float
+    se: float
+    p: float
+    distance: float
+    null: FloatArray
+
+
+def mean_by_exchange(values: FloatArray, null: FloatArray, block: IntArray) -> ExchangedMean:
+    """Test whether a mean is further from zero than exchanges make it.
+
+    Parameters
+    ----------
+    values
+        Shape (n,), of mean zero where there is nothing to find.
+    null
+        The same values after each exchange, shape (draws, n).
+    block
+        Block of each value, shape (n,). Blocks count as independent for the standard error.
+
+    Returns
+    -------
+    test
+        Two-sided ``p`` of the mean over its standard error by blocks: exact where exchanges are
+        as likely as what was seen, and asymptotically right where they only keep the mean
+        (Chung and Romano, Exact and asymptotically robust permutation tests,
+        doi:10.1214/13-AOS1090). ``se`` is the error by blocks, stretched so that the mean square
+        of the ratio is 1 under exchange. One block proves nothing: p is 1, ``se`` NaN.
+    """
+    _, label = np.unique(block, return_inverse=True)
+    own_mean, own_se = _mean_by_blocks(values[None], label)
+    mean, se = _mean_by_blocks(null, label)
+    if not own_se[0] > 0.0:
+        return ExchangedMean(float(own_mean[0]), float("nan"), 1.0, 0.0, np.zeros(len(null)))
+    ratio = np.divide(np.abs(mean), se, out=np.zeros(len(null)), where=se > 0.0)
+    distance = np.abs(own_mean) / own_se
+    return ExchangedMean(
+        mean=float(own_mean[0]),
+        se=float(own_se[0] * np.sqrt(np.mean(ratio**2))),
+        p=float(_p_values(distance, ratio[:, None])[0]),
+        distance=float(distance[0]),
+        null=ratio,
+    )
+
+
+def _mean_by_blocks(values: FloatArray, label: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Mean of each row (draws, n), and its standard error as if blocks were independent."""
+    member = np.zeros((values.shape[1], int(label.max()) + 1))
+    member[np.arange(values.shape[1]), label] = 1.0
+    mean = values.mean(axis=1)
+    sums = values @ member - mean[:, None] * member.sum(axis=0)
+    return mean, np.sqrt(np.sum(sums**2, axis=1)) / values.shape[1]
 
 
 def _whitened(vectors: FloatArray) -> FloatArray:
