@@ -91,7 +91,8 @@ def _verdict(answer: Answer, family: float, whole: float) -> str:
         return FOUND
     if family < LEVEL:
         return INDICATED
-    return UNTOLD if answer.least >= LEVEL else NOT_FOUND
+    blind = answer.least >= LEVEL or not np.isfinite(answer.p)
+    return UNTOLD if blind else NOT_FOUND
 
 
 def _pattern_rows(pattern: SpatialPattern) -> Iterator[Answer]:
@@ -106,7 +107,7 @@ def _pattern_rows(pattern: SpatialPattern) -> Iterator[Answer]:
             *_around(slope, error),
             unit="MPa/mm",
             grains=pattern.grains,
-            independent=pattern.blocks,
+            independent=int(pattern.independent[k]),
             p=float(pattern.trend_p[k]),
             detectable=1e3 * float(pattern.trend_detectable[k]),
         )
@@ -116,7 +117,7 @@ def _pattern_rows(pattern: SpatialPattern) -> Iterator[Answer]:
             *_around(pattern.moran[k], pattern.moran_se[k]),
             unit="1",
             grains=pattern.grains,
-            independent=pattern.blocks,
+            independent=int(pattern.independent[k]),
             p=float(pattern.moran_p[k]),
             detectable=float(pattern.moran_detectable[k]),
         )
@@ -139,7 +140,7 @@ def _spot_rows(spots: HotSpots) -> Iterator[Answer]:
                 float(changes.high[k]),
                 unit="MPa",
                 grains=int(changes.grains[k]),
-                independent=changes.spots,
+                independent=int(changes.independent[k]),
                 p=float(changes.p[k]),
                 detectable=_SEEN * float(changes.change_se[k]),
             )
@@ -176,7 +177,7 @@ def _pathway_rows(pathways: Pathways) -> Iterator[Answer]:
                 *_around(found.group_excess[k], found.group_se[k]),
                 unit="1",
                 grains=found.grains,
-                independent=found.paths,
+                independent=int(found.group_independent[k]),
                 p=float(found.group_p[k]),
                 detectable=_SEEN * float(found.group_se[k]),
             )

@@ -23,7 +23,8 @@ from scipy.special import stdtr, stdtrit
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
-from mesolith.link.space import stress_blocks
+from mesolith.link.likeness import change_test
+from mesolith.link.space import stress_blocks, stress_likeness
 from mesolith.numerics.spatial import holm_p_values, neighbour_graph, row_means, sign_flip_test
 from mesolith.records.followed import FollowedGrains, StressKind
 from mesolith.records.hotspots import SpotChanges, SpotHistory
@@ -268,13 +269,36 @@ def spot_changes(
             names.append(f"{kind}: {followed.state[first]} to {followed.state[last]}")
             for name, value in answer.items():
                 found.setdefault(name, []).append(value)
-    columns = {name: np.array(values) for name, values in found.items() if name != "grains"}
+    columns = {name: np.array(values) for name, values in found.items()}
+    grains, independent = columns.pop("grains"), columns.pop("independent")
+    alike = stress_likeness(followed, quantity)
+    if alike is not None:
+        values, _, _ = followed.stress(quantity)
+        asked = [(kind, first, last) for kind in kinds for first, last in pairs]
+        test = change_test(
+            alike,
+            np.column_stack([values[:, last] - values[:, first] for _, first, last in asked]),
+            np.column_stack([choices[kind, first].weight for kind, first, _ in asked]),
+            columns["change"],
+        )
+        se, independent = test.se[:, 0], np.floor(test.units)
+        half = stdtrit(test.freedom, 0.5 * (1.0 + level)) * se
+        shared = np.array([_common(followed, first, last, quantity) for _, first, last in asked])
+        columns |= {
+            "change_se": se,
+            "low": columns["change"] - half,
+            "high": columns["change"] + half,
+            "p": test.p,
+            "absolute_se": np.hypot(se, shared),
+        }
     return SpotChanges(
         question=tuple(names),
         **columns,
         p_family=holm_p_values(columns["p"]),
         spots=count,
-        grains=np.array(found["grains"], dtype=np.int64),
+        grains=grains.astype(np.int64),
+        independent=np.minimum(independent, count).astype(np.int64),
+        judged_by="blocks" if alike is None else "likeness",
         level=level,
         chosen=chosen,
         correction="noise model" if halves is None else "halves of the reflections",
@@ -301,7 +325,7 @@ def _change(
     level: float,
     seed: int,
 ) -> dict[str, float]:
-    values, _, common = followed.stress(quantity)
+    values, _, _ = followed.stress(quantity)
     moved = values[:, last] - values[:, choice.state]
     shift = float(moved.mean())
     # a choice that favoured high noise made the earlier state too high by the excess; each grain
@@ -317,7 +341,7 @@ def _change(
     own_error = float(spots.std(ddof=1)) / np.sqrt(len(spots)) if len(spots) > 1 else np.inf
     naive = float(spots.mean())
     pull = abs(naive) / own_error if own_error > 0.0 else np.inf
-    shared = float(np.hypot(common[choice.state], common[last]))
+    shared = _common(followed, choice.state, last, quantity)
     return {
         "naive": naive,
         "naive_p": 2.0 * float(stdtr(len(spots) - 1, -pull)) if len(spots) > 1 else 1.0,
@@ -330,7 +354,14 @@ def _change(
         "absolute": change + shift,
         "absolute_se": float(np.hypot(se, shared)),
         "grains": float(len(np.unique(around[choice.centre].indices))),
+        "independent": freedom + 1.0,
     }
+
+
+def _common(followed: FollowedGrains, first: int, last: int, quantity: StressKind) -> float:
+    """Error of a change between two states that all grains share, MPa."""
+    _, _, common = followed.stress(quantity)
+    return float(np.hypot(common[first], common[last]))
 
 
 def _weighted_error(part: FloatArray, weight: FloatArray, block: IntArray) -> tuple[float, float]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.numerics.likeness import LEAST_UNITS, LikenessModel, SumTest
@@ -27,19 +26,14 @@ def trend_test(model: LikenessModel, position: FloatArray, fields: FloatArray) -
 
 
 def change_test(
-    model: LikenessModel,
-    moved: FloatArray,
-    share: FloatArray,
-    around: csr_array,
-    change: FloatArray,
+    model: LikenessModel, moved: FloatArray, weight: FloatArray, change: FloatArray
 ) -> SumTest:
     """Changes (questions,) of neighbourhoods against the mean of all grains.
 
-    ``moved`` and ``share`` (n, questions): change of each grain, and its weight as a centre.
+    ``moved`` and ``weight`` (n, questions): change of each grain, and its weight as a member of
+    the neighbourhoods, sum 1.
     """
-    count = np.maximum(np.diff(around.indptr), 1).astype(np.float64)
-    own = np.asarray(around.T @ (share / count[:, None]))
-    weights = own - own.sum(axis=0) / len(own)
+    weights = weight - weight.sum(axis=0) / len(weight)
     return model.test(model.fit(moved), weights[:, :, None], change[:, None])
 
 

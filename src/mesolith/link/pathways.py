@@ -20,9 +20,11 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
 from mesolith.link._kernels_pathways import exchanged_ends
 from mesolith.link.hotspots import neighbourhoods, spots_of
-from mesolith.link.space import ADJACENT, grain_spacing, stress_blocks
+from mesolith.link.likeness import path_test
+from mesolith.link.space import ADJACENT, grain_spacing, stress_blocks, stress_likeness
 from mesolith.numerics.spatial import (
     family_p_values,
+    holm_p_values,
     mean_by_exchange,
     neighbour_graph,
     row_means,
@@ -96,7 +98,8 @@ def stress_pathways(
     error by blocks, is held against the same ratio of each exchange. So the test is exact where
     stress is independent of place, and stands on the scatter between blocks where neighbours are
     alike. Paths from one block count as one, those of all states together. A standard error is
-    that by blocks, stretched so that its ratio has a mean square of 1 under exchange.
+    that by blocks, stretched so that its ratio has a mean square of 1 under exchange. Where
+    stress is alike beyond a block, likeness judges instead (`stress_likeness`).
 
     Raises
     ------
@@ -161,16 +164,35 @@ def _tested(
     for sign, name in ((1, "direction 1"), (-1, "direction 2")):
         if np.any(label == sign):
             groups[name] = np.flatnonzero(label == sign)
-    tests = [
-        mean_by_exchange(
-            excess[:, own].ravel(),
-            null[:, :, own].reshape(len(null), -1),
-            block[start[:, own]].ravel(),
+    chosen = (*groups.values(), *np.arange(len(label))[:, None])
+    count = len(groups)
+    alike = stress_likeness(followed)
+    if alike is None:
+        tests = [
+            mean_by_exchange(
+                excess[:, own].ravel(),
+                null[:, :, own].reshape(len(null), -1),
+                block[start[:, own]].ravel(),
+            )
+            for own in chosen
+        ]
+        se = np.array([test.se for test in tests])
+        # paths that all start in one block tell nothing
+        p = np.array([test.p if np.isfinite(test.se) else np.nan for test in tests[:count]])
+        p_family = family_p_values(
+            np.array([test.distance for test in tests[:count]]),
+            np.column_stack([test.null for test in tests[:count]]),
         )
-        for own in (*groups.values(), *np.arange(len(label))[:, None])
-    ]
-    of_groups = tests[: len(groups)]
-    effect, p, least = _between_directions(excess.mean(axis=0), label)
+        units = np.array([len(np.unique(block[start[:, own]])) for own in groups.values()])
+    else:
+        spacing = grain_spacing(followed.radius)
+        by_likeness = path_test(
+            alike, followed.position, spacing, followed.hydrostatic, start, excess, chosen
+        )
+        se, p = by_likeness.se[:, 0], by_likeness.p[:count]
+        p_family = holm_p_values(p)
+        units = np.floor(by_likeness.units[:count])
+    effect, direction_p, least = _between_directions(excess.mean(axis=0), label)
     return StressPathways(
         state=followed.state,
         direction=label,
@@ -180,22 +202,21 @@ def _tested(
         path_relaxation=relaxation,
         path_expected=expected,
         relaxation=relaxation.mean(axis=0),
-        relaxation_se=np.array([test.se for test in tests[len(groups) :]]),
+        relaxation_se=se[count:],
         group=tuple(groups),
         group_relaxation=np.array([relaxation[:, own].mean() for own in groups.values()]),
-        group_excess=np.array([test.mean for test in of_groups]),
-        group_se=np.array([test.se for test in of_groups]),
-        group_p=np.array([test.p for test in of_groups]),
-        group_p_family=family_p_values(
-            np.array([test.distance for test in of_groups]),
-            np.column_stack([test.null for test in of_groups]),
-        ),
+        group_excess=np.array([excess[:, own].mean() for own in groups.values()]),
+        group_se=se[:count],
+        group_independent=units.astype(np.int64),
+        group_p=p,
+        group_p_family=np.where(np.isfinite(p), p_family, np.nan),
         group_naive_p=np.array(
             [_one_sample(relaxation[:, own].ravel()) for own in groups.values()]
         ),
         direction_effect=effect,
-        direction_p=p,
+        direction_p=direction_p,
         direction_least=least,
+        judged_by="blocks" if alike is None else "likeness",
         rule=rule,
         paths=len(start),
         grains=len(followed),

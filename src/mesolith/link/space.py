@@ -16,10 +16,13 @@ from scipy.spatial import cKDTree
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
+from mesolith.link.likeness import mean_test, trend_test
 from mesolith.numerics.kmeans import k_means
+from mesolith.numerics.likeness import LikenessModel
 from mesolith.numerics.spatial import (
     autocorrelation_test,
     block_labels,
+    holm_p_values,
     neighbour_graph,
     sign_flip_test,
 )
@@ -58,6 +61,18 @@ def stress_blocks(
     spacing = grain_spacing(followed.radius)
     size = max(BLOCK * spacing, 2.0 * likeness_range(followed.position, fields, spacing))
     return block_labels(followed.position, size), size
+
+
+def stress_likeness(
+    followed: FollowedGrains, kind: StressKind = "hydrostatic"
+) -> LikenessModel | None:
+    """What to judge stress by where it is alike over so many grains that blocks are few.
+
+    None where it is not: there the signs of `stress_blocks` are exact.
+    """
+    spacing = grain_spacing(followed.radius)
+    _, size = stress_blocks(followed, kind)
+    return None if size <= BLOCK * spacing else LikenessModel(followed.position, spacing)
 
 
 def likeness_range(position: FloatArray, fields: FloatArray, spacing: float) -> float:
@@ -142,7 +157,8 @@ def spatial_pattern(
     """Trend and autocorrelation of each state, of each change, and of the last less the first.
 
     The trend is tested by turning the signs of blocks (`stress_blocks`), so that neighbours
-    that are alike do not easily pass for a trend; autocorrelation by exchanging grains, all
+    that are alike do not easily pass for a trend; where they are alike beyond a block, by how
+    alike they are (`stress_likeness`). Autocorrelation is tested by exchanging grains, all
     states of a grain together, after the trend of each state is removed. A drift common to all
     grains of a state changes neither.
 
@@ -160,19 +176,27 @@ def spatial_pattern(
             f"{len(followed)} grains fill only {room} blocks",
             remedy="Spatial statements need a few hundred grains followed through all states.",
         )
-    block, block_size = stress_blocks(followed, kind)
+    block, _ = stress_blocks(followed, kind)
+    alike = stress_likeness(followed, kind)
     centred = stress - stress.mean(axis=0)
     place = followed.position - followed.position.mean(axis=0)
     fields = centred @ contrasts.T
-    scores = (fields[:, :, None] * place[:, None, :]).reshape(len(place), -1)
-    test = sign_flip_test(scores, block, dimensions=3, draws=permutations, seed=seed)
-
     inverse = np.linalg.inv(place.T @ place)
     slope = inverse @ (place.T @ fields)
-    rest = fields - place @ slope
-    covariance = [
-        _slope_covariance(place, rest[:, k], block, inverse) for k in range(len(contrasts))
-    ]
+    if alike is None:
+        scores = (fields[:, :, None] * place[:, None, :]).reshape(len(place), -1)
+        test = sign_flip_test(scores, block, dimensions=3, draws=permutations, seed=seed)
+        trend_p, trend_p_family = test.p, test.p_family
+        rest = fields - place @ slope
+        covariance = [
+            _slope_covariance(place, rest[:, k], block, inverse) for k in range(len(contrasts))
+        ]
+        independent = np.full(len(contrasts), int(block.max()) + 1)
+    else:
+        by_likeness = trend_test(alike, followed.position, fields)
+        trend_p, trend_p_family = by_likeness.p, holm_p_values(by_likeness.p)
+        covariance = list(by_likeness.covariance)
+        independent = np.floor(by_likeness.units).astype(np.int64)
     slope_se = np.sqrt([np.diag(own) for own in covariance])
     worst = [_largest_error(own) for own in covariance]
 
@@ -189,17 +213,17 @@ def spatial_pattern(
         field=names,
         trend=slope.T,
         trend_se=slope_se,
-        trend_p=test.p,
-        trend_p_family=test.p_family,
+        trend_p=trend_p,
+        trend_p_family=trend_p_family,
         trend_detectable=_SEEN * np.array(worst),
         moran=moran.index,
-        moran_se=moran.se,
+        moran_se=moran.se if alike is None else mean_test(alike, moran.influence).se[:, 0],
         moran_p=moran.p,
         moran_p_family=moran.p_family,
         moran_detectable=_SEEN * moran.null_se,
         grains=len(followed),
-        blocks=int(block.max()) + 1,
-        block_size=block_size,
+        independent=independent,
+        judged_by="blocks" if alike is None else "likeness",
         reach=ADJACENT * spacing,
         permutations=permutations,
         quantity=kind,

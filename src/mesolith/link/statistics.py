@@ -21,6 +21,8 @@ from mesolith.records.transitions import Transitions
 
 STRESSES: tuple[StressKind, ...] = ("hydrostatic", "von_mises")
 _KINDS: tuple[SpotKind, ...] = ("hot", "cold")
+# a von Mises stress is a length: the smallest ones are noise, and tell of no change
+_JUDGED: dict[StressKind, tuple[SpotKind, ...]] = {"hydrostatic": _KINDS, "von_mises": ("hot",)}
 _WAYS: tuple[Chosen, ...] = ("fixed", "anew")
 _RULES: tuple[PathRule, ...] = ("grain", "cluster")
 _SEED = 20_221_031  # the same questions get the same random numbers in every cell
@@ -83,6 +85,7 @@ def compute_hotspots(work: Work) -> None:
                     changes.append(
                         spot_changes(
                             followed,
+                            kinds=_JUDGED[quantity],
                             count=count,
                             neighbourhood=near,
                             quantity=quantity,

@@ -62,6 +62,7 @@ class Autocorrelation:
     null_se: FloatArray
     p: FloatArray
     p_family: FloatArray
+    influence: FloatArray
     permutations: int
 
 
@@ -128,6 +129,7 @@ def autocorrelation_test(
         null_se=spread,
         p=_p_values(distance, reached),
         p_family=family_p_values(distance, reached),
+        influence=influence,
         permutations=permutations,
     )
 

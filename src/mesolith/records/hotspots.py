@@ -77,6 +77,13 @@ class SpotChanges(Record):
         "standard error, common part included", unit="MPa", shape=("question",)
     )
     spots: int = quantity("spots", dtype="int64")
+    independent: IntArray = quantity(
+        "neighbourhoods that count as independent", shape=("question",), dtype="int64"
+    )
+    judged_by: str = quantity(
+        '"blocks" of grains, or "likeness" where stress is alike over more than a block',
+        dtype="str",
+    )
     grains: IntArray = quantity("grains in the neighbourhoods", shape=("question",), dtype="int64")
     level: float = quantity("probability that an interval holds the truth")
     chosen: str = quantity('"fixed" from one state or "anew" in each', dtype="str")

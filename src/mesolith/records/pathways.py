@@ -33,13 +33,16 @@ class StressPathways(Record):
         "relaxation that its start alone makes", shape=("path", "state")
     )
     relaxation: FloatArray = quantity("mean relaxation", shape=("state",), error="relaxation_se")
-    relaxation_se: FloatArray = quantity("standard error, by blocks", shape=("state",))
+    relaxation_se: FloatArray = quantity("standard error", shape=("state",))
     group: tuple[str, ...] = quantity("states that are averaged", shape=("group",), dtype="str")
     group_relaxation: FloatArray = quantity("mean relaxation", shape=("group",))
     group_excess: FloatArray = quantity(
         "mean relaxation less what the starts alone make", shape=("group",), error="group_se"
     )
-    group_se: FloatArray = quantity("standard error, by blocks", shape=("group",))
+    group_se: FloatArray = quantity("standard error", shape=("group",))
+    group_independent: IntArray = quantity(
+        "paths that count as independent", shape=("group",), dtype="int64"
+    )
     group_p: FloatArray = quantity("p-value of the excess", shape=("group",))
     group_p_family: FloatArray = quantity("p-value, corrected for all groups", shape=("group",))
     group_naive_p: FloatArray = quantity(
@@ -49,6 +52,10 @@ class StressPathways(Record):
     direction_effect: float = quantity("excess under direction 1 less that under -1, NaN without")
     direction_p: float = quantity("p-value of that, states exchanged; NaN without")
     direction_least: float = quantity("smallest p-value that so many states can give; NaN without")
+    judged_by: str = quantity(
+        '"blocks" of grains, or "likeness" where stress is alike over more than a block',
+        dtype="str",
+    )
     rule: str = quantity('"grain" (to a minimum) or "cluster" (to a mutual pair)', dtype="str")
     paths: int = quantity("paths from each state", dtype="int64")
     grains: int = quantity("grains followed", dtype="int64")

@@ -42,7 +42,7 @@ class SpatialPattern(Record):
 
     The trend is the slope of a plane through the stress of all grains. ``detectable`` is the
     slope along the least known direction that would have been seen with a power of 80 % at 5 %;
-    it and the errors of the slope are NaN where fewer than five blocks are independent.
+    it and the errors of the slope are NaN with fewer than five independent parts of the pellet.
     p-values are two-sided; ``*_p_family`` hold for all fields of the record together.
     """
 
@@ -76,8 +76,13 @@ class SpatialPattern(Record):
         "Moran's index seen with a power of 80 %", shape=("field",)
     )
     grains: int = quantity("grains", dtype="int64")
-    blocks: int = quantity("blocks that count as independent", dtype="int64")
-    block_size: float = quantity("least edge of a block", unit="um")
+    independent: IntArray = quantity(
+        "parts of the pellet that count as independent", shape=("field",), dtype="int64"
+    )
+    judged_by: str = quantity(
+        '"blocks" of grains, or "likeness" where stress is alike over more than a block',
+        dtype="str",
+    )
     reach: float = quantity("distance up to which grains are neighbours", unit="um")
     permutations: int = quantity("permutations", dtype="int64")
     quantity: str = quantity("stress that was tested", dtype="str")

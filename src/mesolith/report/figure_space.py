@@ -203,8 +203,8 @@ def _verdict(pattern: SpatialPattern) -> str:
     """What the tests of one kind of stress say, in words."""
     if not _can_tell(pattern):
         trend = (
-            f"{pattern.blocks} independent block{'' if pattern.blocks == 1 else 's'} of grains "
-            "cannot tell whether it has a direction (open points)"
+            f"{_parts(int(pattern.independent.max()))} cannot tell whether it has a direction "
+            "(open points)"
         )
     else:
         seen = np.flatnonzero(pattern.trend_p_family < LEVEL)
@@ -230,6 +230,10 @@ def _verdict(pattern: SpatialPattern) -> str:
     )
 
 
+def _parts(count: int) -> str:
+    return f"{count} independent part{'' if count == 1 else 's'} of the pellet"
+
+
 def _table(patterns: tuple[SpatialPattern, ...]) -> dict[str, Any]:
     table: dict[str, list[Any]] = {}
     for pattern in patterns:
@@ -248,7 +252,8 @@ def _table(patterns: tuple[SpatialPattern, ...]) -> dict[str, Any]:
                 "moran_p": pattern.moran_p[k],
                 "moran_p_corrected": pattern.moran_p_family[k],
                 "grains": pattern.grains,
-                "blocks": pattern.blocks,
+                "independent": pattern.independent[k],
+                "judged_by": pattern.judged_by,
             }
             for name, value in row.items():
                 table.setdefault(name, []).append(value)
