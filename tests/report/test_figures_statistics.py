@@ -86,7 +86,7 @@ def blind_cell() -> Cell:
             trend_se=np.full((10, 3), np.nan),
             trend_detectable=np.full(10, np.nan),
             trend_p_family=np.ones(10),
-            blocks=1,
+            independent=np.ones(10, dtype=np.int64),
         )
         for p in space.patterns
     ]
@@ -267,11 +267,15 @@ def test_changes_are_those_of_the_record(planted: Cell) -> None:
         assert table["p_corrected"][own] == changes.p_family[k]
 
 
-def test_cold_von_mises_spots_are_never_claimed(planted: Cell) -> None:
-    caption = drawn("spot_changes_von_mises", planted).caption
-    assert "Cold neighbourhoods are not counted" in caption
-    assert "most surely cold" not in caption
-    assert "not counted" not in drawn("spot_changes_hydrostatic", planted).caption
+def test_cold_von_mises_spots_are_drawn_and_not_judged(planted: Cell) -> None:
+    drawing = drawn("spot_changes_von_mises", planted)
+    assert "Changes of cold neighbourhoods are not judged" in drawing.caption
+    assert "most surely cold" not in drawing.caption
+    cold = drawing.table["kind"] == "cold"
+    assert cold.any()
+    assert np.all(np.isnan(drawing.table["change_mpa"][cold]))
+    assert np.all(np.isfinite(drawing.table["change_mpa"][~cold]))
+    assert "not judged" not in drawn("spot_changes_hydrostatic", planted).caption
 
 
 def test_clusters_stand_beside_shuffled_ones(planted: Cell) -> None:
@@ -314,14 +318,14 @@ def test_space_without_a_trend_states_its_power() -> None:
 def test_one_block_cannot_tell() -> None:
     cell = blind_cell()
     space = drawn("space", cell)
-    assert "1 independent block of grains cannot tell" in space.caption
+    assert "1 independent part of the pellet cannot tell" in space.caption
     texts = [text.get_text() for text in space.figure.axes[0].texts]
     assert texts.count("cannot be told") == 10
     changes = drawn("spot_changes_hydrostatic", cell)
     assert "10 changes have no interval" in changes.caption
     assert "more than chance makes" not in changes.caption
     assert np.all(np.isnan(changes.table["change_mpa_half68"]))
-    too_few = "too few independent blocks of grains for an interval (open points)"
+    too_few = "too few independent paths for an interval (open points)"
     assert drawn("pathways", cell).caption.count(too_few) == 2
 
 

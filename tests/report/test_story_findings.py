@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-import numpy as np
 import pytest
 
 from mesolith.link.findings import Answer, findings_from_answers
 from mesolith.records.cell import Cell
 from mesolith.records.findings import Findings
+from mesolith.report.intervals import interval_known
 from mesolith.report.story import story
 from mesolith.report.story_findings import findings_sentences
-from mesolith.report.verdicts import doubtful, interval_known, verdict_of
 
 NAN = float("nan")
 
@@ -83,7 +80,7 @@ def test_where_nothing_is_found_nothing_is_claimed() -> None:
 
 def test_what_could_not_have_been_found_cannot_be_told() -> None:
     few = answer("direction of the current", "separation", 0.33, least=0.33)
-    blind = answer("trend", "slope", 1.0, half=NAN)
+    blind = answer("trend", "slope", NAN, half=NAN)
     sentences = findings_sentences(cell_of(few, blind))
     assert "2 cannot be told" in sentences[-1]
     assert "direction of the current 1, trend 1" in sentences[-1]
@@ -93,28 +90,16 @@ def test_what_could_not_have_been_found_cannot_be_told() -> None:
 @pytest.mark.parametrize(
     ("p", "half", "expected"),
     [
-        (1.0, NAN, "cannot be told"),
-        (1.0, 0.0, "cannot be told"),
+        (NAN, NAN, "cannot be told"),
         (1.0, 2.0, "not found"),
         (0.4, NAN, "not found"),
         (1e-4, NAN, "found"),
     ],
 )
-def test_one_block_is_blind(p: float, half: float, expected: str) -> None:
+def test_without_a_p_value_nothing_can_be_told(p: float, half: float, expected: str) -> None:
     findings = findings_from_answers([answer("trend", "slope", p, half=half)])
-    assert verdict_of(findings, 0) == expected
+    assert findings.verdict[0] == expected
     assert interval_known(findings, 0) == (half > 0.0)
-
-
-def test_cold_spots_of_von_mises_stress_are_never_told() -> None:
-    question = "von Mises stress, chosen anew, cold: a to b: change against the pellet"
-    cell = cell_of(answer("hot and cold spots", question, 1e-6))
-    (sentence,) = findings_sentences(cell)
-    assert sentence.startswith("Of 1 question put to 1,234 followed grains, none is")
-    findings = cell[Findings]
-    assert doubtful(findings, 0)
-    hot = dataclasses.replace(findings, question=(question.replace("cold", "hot"),))
-    assert not doubtful(hot, 0)
 
 
 def test_the_story_holds_the_sentences(cell: Cell) -> None:
@@ -122,5 +107,5 @@ def test_the_story_holds_the_sentences(cell: Cell) -> None:
     assert 1 <= len(sentences) <= 3
     told = story(cell)
     assert [text for text in told if text in sentences] == sentences
-    counted = np.sum([verdict_of(cell[Findings], k) == "found" for k in range(90)])
+    counted = cell[Findings].verdict.count("found")
     assert f"{counted} are answered beyond chance" in sentences[0]

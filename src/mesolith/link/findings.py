@@ -80,18 +80,20 @@ def findings_from_answers(answers: list[Answer]) -> Findings:
         p_family=family,
         p_report=whole,
         verdict=tuple(
-            _verdict(answer, float(in_family), float(over_all))
+            _verdict(answer, int(np.sum(subjects == answer.subject)), in_family, over_all)
             for answer, in_family, over_all in zip(answers, family, whole, strict=True)
         ),
     )
 
 
-def _verdict(answer: Answer, family: float, whole: float) -> str:
+def _verdict(answer: Answer, asked: int, family: float, whole: float) -> str:
+    """Verdict on one of so many questions of a subject."""
     if whole < LEVEL:
         return FOUND
     if family < LEVEL:
         return INDICATED
-    blind = answer.least >= LEVEL or not np.isfinite(answer.p)
+    # Holm multiplies the smallest p by the number of questions
+    blind = answer.least * asked >= LEVEL or not np.isfinite(answer.p)
     return UNTOLD if blind else NOT_FOUND
 
 
@@ -143,6 +145,7 @@ def _spot_rows(spots: HotSpots) -> Iterator[Answer]:
                 independent=int(changes.independent[k]),
                 p=float(changes.p[k]),
                 detectable=_SEEN * float(changes.change_se[k]),
+                least=float(changes.least[k]),
             )
 
 

@@ -290,6 +290,7 @@ def spot_changes(
             "high": columns["change"] + half,
             "p": test.p,
             "absolute_se": np.hypot(se, shared),
+            "least": np.zeros(len(asked)),
         }
     return SpotChanges(
         question=tuple(names),
@@ -355,6 +356,7 @@ def _change(
         "absolute_se": float(np.hypot(se, shared)),
         "grains": float(len(np.unique(around[choice.centre].indices))),
         "independent": freedom + 1.0,
+        "least": test.least,
     }
 
 

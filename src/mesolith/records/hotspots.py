@@ -80,6 +80,9 @@ class SpotChanges(Record):
     independent: IntArray = quantity(
         "neighbourhoods that count as independent", shape=("question",), dtype="int64"
     )
+    least: FloatArray = quantity(
+        "smallest p-value that so few blocks can give", shape=("question",)
+    )
     judged_by: str = quantity(
         '"blocks" of grains, or "likeness" where stress is alike over more than a block',
         dtype="str",

@@ -14,8 +14,8 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.field import Quantity
 from mesolith.records.findings import FOUND, INDICATED, NOT_FOUND, UNTOLD, Findings
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, new_figure
+from mesolith.report.intervals import interval_known
 from mesolith.report.lettering import chance, fitted, thousands
-from mesolith.report.verdicts import doubtful, interval_known, verdict_of
 
 COLOURS = {FOUND: RED, INDICATED: "#b07200", NOT_FOUND: BLUE, UNTOLD: "#8a8a8a"}
 _RANK = {FOUND: 0, INDICATED: 1, NOT_FOUND: 2, UNTOLD: 3}
@@ -70,7 +70,7 @@ def draw(cell: Cell) -> Drawing | None:
             "one after the other by Holm's method; the last is printed here. Found: below 5 % "
             "over the whole table. Indicated: only within its subject. Not found: nothing is "
             "claimed, neither an effect nor its absence beyond the interval. Cannot be told: so "
-            "few independent blocks or transitions cannot give 5 %, however large the effect. "
+            "few independent parts or transitions cannot give 5 %, however large the effect. "
             "Grey: the size that would have been seen with a power of 80 % at 5 %, question "
             "alone."
         ),
@@ -87,18 +87,14 @@ def _subjects(findings: Findings, most: int) -> list[_Subject]:
         surest = sorted(every, key=lambda k: (_rank(findings, k), findings.p[k], k))
         rows = sorted(surest[:most])
         ending = _common_ending([findings.question[k] for k in every])
-        labels = [
-            _label(findings.question[k], ending) + (" †" if doubtful(findings, k) else "")
-            for k in rows
-        ]
+        labels = [_label(findings.question[k], ending) for k in rows]
         found.append(_Subject(name, ending, rows, labels, len(every)))
     return found
 
 
 def _rank(findings: Findings, row: int) -> int:
-    """Found before indicated before the rest; what is not to be trusted comes last."""
-    verdict = verdict_of(findings, row)
-    return len(_RANK) if doubtful(findings, row) else _RANK.get(verdict, len(_RANK))
+    """Found before indicated before the rest."""
+    return _RANK.get(findings.verdict[row], len(_RANK))
 
 
 def _common_ending(questions: list[str]) -> str:
@@ -127,7 +123,7 @@ def _forest(axes: Any, findings: Findings, subject: _Subject) -> None:
     places = np.cumsum(heights) - heights / 2.0
     ends = [0.0]
     for k, place, tall in zip(subject.rows, places, heights, strict=True):
-        colour = COLOURS.get(verdict_of(findings, k), INK)
+        colour = COLOURS.get(findings.verdict[k], INK)
         value, low, high = (float(f[k]) for f in (findings.estimate, findings.low, findings.high))
         reach = float(findings.detectable[k])
         sure = interval_known(findings, k)
@@ -142,7 +138,7 @@ def _forest(axes: Any, findings: Findings, subject: _Subject) -> None:
         axes.plot([value], [place], "o", color=colour, mfc=face, markersize=3.2, zorder=3)
         ends.append(value)
         words = (
-            f"{verdict_of(findings, k)}, {chance(float(findings.p_report[k]))}, "
+            f"{findings.verdict[k]}, {chance(float(findings.p_report[k]))}, "
             f"n = {findings.grains[k]:,}"
         )
         axes.text(
@@ -196,7 +192,7 @@ def _legend(figure: Any, findings: Findings) -> None:
 
 def _counted(findings: Findings) -> dict[str, int]:
     """How many questions have each verdict."""
-    counter = Counter(verdict_of(findings, k) for k in range(len(findings.question)))
+    counter = Counter(findings.verdict[k] for k in range(len(findings.question)))
     return {verdict: counter[verdict] for verdict in COLOURS}
 
 
@@ -213,12 +209,7 @@ def _caption(findings: Findings, subjects: list[_Subject]) -> str:
     )
     bare = sum(not interval_known(findings, k) for k in range(count))
     if bare:
-        text += f" {bare} have no interval, for too few blocks of grains are independent."
-    if any(doubtful(findings, k) for subject in subjects for k in subject.rows):
-        text += (
-            " †: not to be trusted, for noise on a small von Mises stress is neither normal nor "
-            "centred, and the correction for regression to the mean overdoes the change."
-        )
+        text += f" {bare} have no interval: too few parts of the pellet are independent."
     if shown < count:
         text += f" The {shown} surest by subject are drawn; the table holds all."
     return text
@@ -226,6 +217,4 @@ def _caption(findings: Findings, subjects: list[_Subject]) -> str:
 
 def _table(findings: Findings) -> dict[str, Any]:
     columns: dict[str, tuple[Quantity, Any]] = findings.columns("question")
-    drawn = [verdict_of(findings, k) for k in range(len(findings.question))]
-    table: dict[str, Any] = {name: values for name, (_, values) in columns.items()}
-    return table | {"verdict_drawn": np.array(drawn)}
+    return {name: values for name, (_, values) in columns.items()}

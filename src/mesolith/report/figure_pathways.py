@@ -224,7 +224,7 @@ def _words(found: StressPathways) -> str:
     rule = rule[0].upper() + rule[1:]
     sure = known(found.group_se, found.group_relaxation)
     if not np.any(sure):
-        return f"{rule}: too few independent blocks of grains for an interval (open points)."
+        return f"{rule}: too few independent paths for an interval (open points)."
     cell = found.group.index("cell")
     beyond = plain(float(found.group_excess[cell]), 3)
     seen = [

@@ -206,8 +206,10 @@ def _fit(values: FloatArray) -> str:
     return f"{plain(float(values.mean()), 0)} ± {values.std():.0f}"
 
 
-def _halves(changes: SpotChanges, row: int) -> tuple[float, float]:
+def _halves(changes: SpotChanges, row: int | None) -> tuple[float, float]:
     """Half widths of the 68 % and the 95 % interval of a change; NaN without an error."""
+    if row is None:
+        return float("nan"), float("nan")
     half = float(changes.high[row] - changes.change[row])
     error = float(changes.change_se[row])
     if not bool(known(error, changes.change[row])):
@@ -219,11 +221,15 @@ def _halves(changes: SpotChanges, row: int) -> tuple[float, float]:
 def _changed(
     axes: Any,
     changes: SpotChanges,
-    row: int,
+    row: int | None,
     place: float,
     kind: str,
     halves: tuple[float, float],
 ) -> None:
+    if row is None:
+        transform = axes.get_yaxis_transform()
+        axes.text(1.04, place, "not judged", transform=transform, va="center", fontsize=6)
+        return
     axes.plot([changes.naive[row]], [place + 0.3], "D", color=FAINT, markersize=3.2)
     value = float(changes.change[row])
     draw_estimate(axes, value, place, half68=halves[0], half95=halves[1], colour=_COLOURS[kind])
@@ -249,7 +255,7 @@ def _shared_limits(
     """One scale for all panels: points and 68 % intervals within, longer bars run out."""
     ends = [0.0]
     for one in asked:
-        if (one.first, one.last) not in shown:
+        if (one.first, one.last) not in shown or one.row is None:
             continue
         half68, half95 = np.nan_to_num(_halves(changes, one.row))
         reach = min(half95, 4.0 * half68)
@@ -290,9 +296,9 @@ def _caption(
     quantity: str,
     left_out: int,
 ) -> str:
-    told = [one for one in asked if np.isfinite(_halves(changes, one.row)[0])]
-    trusted = [one for one in told if one.kind == "hot" or quantity == "hydrostatic"]
-    sure = [one for one in trusted if changes.p_family[one.row] < LEVEL]
+    judged = [one for one in asked if one.row is not None]
+    told = [one for one in judged if np.isfinite(_halves(changes, one.row)[0])]
+    sure = [one for one in told if changes.p_family[one.row] < LEVEL]
     text = (
         f"Neighbourhoods ({_rule(changes)}) of the {changes.spots} hottest (a) and coldest (b) of "
         f"{len(followed):,} followed grains by {_WORDS[quantity]}, chosen in the earlier state of "
@@ -306,23 +312,21 @@ def _caption(
         best = min(sure, key=lambda one: float(changes.p_family[one.row]))
         value, half = float(changes.change[best.row]), _halves(changes, best.row)[1]
         text += (
-            f" {len(sure)} of {len(trusted)} changes {'is' if len(sure) == 1 else 'are'} more than "
+            f" {len(sure)} of {len(told)} changes {'is' if len(sure) == 1 else 'are'} more than "
             "chance makes at 5 %, most surely "
             f"{best.kind}, {best.first} to {best.last}: {plain(value)} ± {half:.1f} MPa (95 %)."
         )
-    elif trusted:
-        text += f" None of {len(trusted)} changes is more than chance makes at 5 %."
-    if len(trusted) < len(told):
+    elif told:
+        text += f" None of {len(told)} changes is more than chance makes at 5 %."
+    if len(judged) < len(asked):
         text += (
-            " Cold neighbourhoods are not counted: von Mises stress is never negative, so that "
-            "noise on a small one is neither normal nor centred, and the correction overdoes "
-            "their change."
+            " Changes of cold neighbourhoods are not judged: a von Mises stress is a length, and "
+            "the smallest ones are mostly noise."
         )
-    if len(told) < len(asked):
+    if len(told) < len(judged):
         text += (
-            f" {len(asked) - len(told)} changes have no interval (open points): the pellet is too "
-            "small against the distance over which its grains are alike, and nothing can be told "
-            "of them."
+            f" {len(judged) - len(told)} changes have no interval (open points): too few "
+            "neighbourhoods are independent, and nothing can be told of them."
         )
     if left_out > 0:
         text += f" {left_out} transitions are left out here and stand in the table."
@@ -378,7 +382,7 @@ def _table(
         ("p", changes.p),
         ("p_corrected", changes.p_family),
     ):
-        table[column] = repeated([float(values[row]) for row in rows])
+        table[column] = repeated([np.nan if row is None else float(values[row]) for row in rows])
     table["change_mpa_half68"] = repeated([pair[0] for pair in halves])
     table["change_mpa_half95"] = repeated([pair[1] for pair in halves])
     return table

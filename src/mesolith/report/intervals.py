@@ -8,6 +8,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtrit
 
+from mesolith.records.findings import Findings
+
 Z68, Z95 = 0.9944578832097532, 1.959963984540054
 LEVEL = 0.05
 _LEAST = 1e-9  # an error this small against its value comes of one block and is none
@@ -21,9 +23,10 @@ def known(error: Any, value: Any) -> Any:
     return np.isfinite(error) & (error > _LEAST * np.maximum(scale, 1e-3))
 
 
-def has_interval(low: float, high: float, estimate: float) -> bool:
-    """Whether the ends of a 68 % interval are ones: finite, and wider than rounding."""
-    return bool(known(0.5 * (high - low), estimate))
+def interval_known(findings: Findings, row: int) -> bool:
+    """Whether the estimate of a row has an interval: finite ends, wider apart than rounding."""
+    half = 0.5 * float(findings.high[row] - findings.low[row])
+    return bool(known(half, findings.estimate[row]))
 
 
 def half_width(half: float, error: float, level: float, wanted: float) -> float:

@@ -21,7 +21,7 @@ class NeighbourhoodChange:
     """Neighbourhoods of the spots of one state, there and in another state.
 
     ``before`` and ``after`` are the stress of the same grains, MPa; ``row`` is the question's in
-    the record of changes.
+    the record of changes, None where it is not asked.
     """
 
     kind: str
@@ -29,13 +29,13 @@ class NeighbourhoodChange:
     last: str
     before: FloatArray
     after: FloatArray
-    row: int
+    row: int | None
 
 
 def neighbourhood_changes(
     followed: FollowedGrains, changes: SpotChanges, quantity: StressKind
 ) -> list[NeighbourhoodChange]:
-    """One entry for each question that the record of changes asks, in the order of the steps.
+    """Hot and cold neighbourhoods for each step of the record of changes, in their order.
 
     Spots are chosen in the earlier state by the measured stress, as the paper does; the last
     step is that from the first state to the last.
@@ -48,13 +48,13 @@ def neighbourhood_changes(
         steps.append((0, len(states) - 1))
     found = []
     for first, last in steps:
-        for kind in KINDS:
-            name = f"{kind}: {states[first]} to {states[last]}"
-            if name not in changes.question:
-                continue
+        names = {kind: f"{kind}: {states[first]} to {states[last]}" for kind in KINDS}
+        if not any(name in changes.question for name in names.values()):
+            continue
+        for kind, name in names.items():
             centre = spots_of(values[:, first], kind=kind, count=changes.spots)
             inside = np.unique(around[centre].indices)
-            row = changes.question.index(name)
+            row = changes.question.index(name) if name in changes.question else None
             found.append(
                 NeighbourhoodChange(
                     kind,

@@ -6,8 +6,8 @@ from collections import Counter
 
 from mesolith.records.cell import Cell
 from mesolith.records.findings import FOUND, INDICATED, NOT_FOUND, UNTOLD, Findings
+from mesolith.report.intervals import interval_known
 from mesolith.report.lettering import chance, thousands
-from mesolith.report.verdicts import doubtful, interval_known, verdict_of
 
 _EXAMPLES = 2
 
@@ -25,13 +25,8 @@ def findings_sentences(cell: Cell) -> list[str]:
 
 
 def _rows(findings: Findings, verdict: str) -> list[int]:
-    """Rows of a verdict, the surest first; none that is claimed is one not to be trusted."""
-    claim = verdict in (FOUND, INDICATED)
-    rows = [
-        k
-        for k in range(len(findings.question))
-        if verdict_of(findings, k) == verdict and not (claim and doubtful(findings, k))
-    ]
+    """Rows of a verdict, the surest first."""
+    rows = [k for k, own in enumerate(findings.verdict) if own == verdict]
     return sorted(
         rows, key=lambda k: (findings.p_report[k], findings.p_family[k], -_size(findings, k))
     )
@@ -78,8 +73,8 @@ def _open_sentence(findings: Findings) -> list[str]:
         parts.append(f"in {len(nothing)} nothing is found, and nothing is claimed of them")
     if untold:
         parts.append(
-            f"{len(untold)} cannot be told, however large the effect, by so few independent blocks "
-            f"of grains or transitions ({_counts(findings, untold)})"
+            f"{len(untold)} cannot be told, however large the effect: too few parts of the pellet "
+            f"or transitions are independent ({_counts(findings, untold)})"
         )
     text = "; ".join(parts)
     return [f"{text[0].upper()}{text[1:]}."] if parts else []
