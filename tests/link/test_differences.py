@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -172,9 +170,6 @@ def test_an_effect_without_an_error_cannot_be_told() -> None:
     pair = [_cell(n, k, records={Findings: f}) for k, (n, f) in enumerate((("a", one), ("b", two)))]
     (found,) = _of(differences(pair), "clustering")
     assert (found.verdict, np.isnan(found.low)) == (UNTOLD, True)
-    pathways = replace(one, subject=("pathways",))
-    pair = [_cell(n, k, records={Findings: pathways}) for k, n in enumerate("ab")]
-    assert [d.verdict for d in _of(differences(pair), "pathways")] == [UNTOLD]
 
 
 def test_few_independent_units_widen_the_interval() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from mesolith.link.findings import DIRECTION, LEVEL, RELAXATION
+from mesolith.link.findings import DIRECTION, LEVEL
 from mesolith.link.spread import sample_error, true_spread
 from mesolith.link.von_mises_mean import mean_von_mises
 from mesolith.numerics.spatial import holm_p_values
@@ -205,8 +205,8 @@ def _effects(cell: Cell, names: dict[str, str]) -> Iterator[tuple[tuple[str, str
     for k, (subject, question) in enumerate(zip(record.subject, record.question, strict=True)):
         se = float(record.high[k] - record.low[k]) / (2.0 * _SIXTY_EIGHT)
         freedom = float(record.independent[k]) - (2.0 if subject == DIRECTION else 1.0)
-        # of paths nobody says how many are independent, and an error of none is no error
-        if subject == RELAXATION or not se > 0.0:
+        # an error of none is no error
+        if not se > 0.0:
             freedom = _NAN
         yield (
             (subject, _renamed(question, names)),
