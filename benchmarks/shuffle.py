@@ -38,7 +38,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -372,18 +373,17 @@ cycling = {{ files = ["raw/stepped.mpt"] }}
 
 
 def same(one: Any, two: Any) -> bool:
-    """Whether all fields of two records are equal to the last bit."""
-    for name in one.__slots__:
-        a, b = getattr(one, name), getattr(two, name)
-        if isinstance(a, np.ndarray | float):
-            equal = np.array_equal(a, b, equal_nan=True)
-        elif isinstance(a, tuple) and a and hasattr(a[0], "__slots__"):
-            equal = all(same(x, y) for x, y in zip(a, b, strict=True))
-        else:
-            equal = a == b
-        if not equal:
-            return False
-    return True
+    """Whether two records, or what they hold, are equal to the last bit; NaN equals NaN."""
+    if type(one) is not type(two):
+        return False
+    if is_dataclass(one):
+        return all(same(getattr(one, f.name), getattr(two, f.name)) for f in fields(one))
+    if isinstance(one, Mapping):
+        return one.keys() == two.keys() and all(same(one[key], two[key]) for key in one)
+    if isinstance(one, tuple | list):
+        return len(one) == len(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
+    values = np.asarray(one), np.asarray(two)
+    return bool(np.array_equal(*values, equal_nan=values[0].dtype.kind == "f"))
 
 
 if __name__ == "__main__":
