@@ -14,14 +14,13 @@ As written, each planted effect must be found. Four transitions can tell no dire
 planted: the cell "changes" must say so. What must happen then:
 
 - Stresses shuffled over positions. A grain keeps what it lives through and lives it elsewhere.
-  Trend, clustering (of the change, and of the first state) and relaxation are statements of
-  place: they are lost. So are the neighbours in hot-spot change and direction; but the spot
+  Trend, clustering of the change and relaxation are statements of place: they are lost. So are the neighbours in hot-spot change and direction; but the spot
   itself still changes, and is one of the grains of its neighbourhood. Less than half of the
   estimate may be left, and a verdict on that rest is no mistake. The extremes are statements of
   grains: they stay, within their intervals.
 - Change between states zeroed. Trend and clustering of the change, hot-spot change and direction
-  are lost. Relaxation and clustering of the first state stand in every state and are kept. The
-  extremes of the last state become those of the first.
+  are lost. Relaxation is planted in every state and is kept. The extremes of the last state
+  become those of the first.
 - Current doubled, in the cycler files and in what cell.toml says of the protocol. Charge, plated
   capacity, current density, capacity before failure and critical current double, the resistance
   is halved (the voltages are as they were), the verdict on the short stays. Nothing of stress may
@@ -69,7 +68,6 @@ CRITICAL = 0.62
 CHANGE = "hydrostatic stress, pristine to stripping {}"
 TREND = ("trend", CHANGE.format(2) + ": slope along z (p: any direction)")
 CLUSTERING = ("clustering", CHANGE.format(2) + ": Moran's index of neighbours")
-FIRST_CLUSTERING = ("clustering", "hydrostatic stress, pristine: Moran's index of neighbours")
 HOT = (
     "hot and cold spots",
     "hydrostatic stress, chosen fixed, hot: pristine to plating 1: change against the pellet",
@@ -116,7 +114,7 @@ CASES = (
             **NO_ORDER,
         },
         ("paths = 75",),
-        {RELAXATION: KEPT, FIRST_CLUSTERING: KEPT},
+        {RELAXATION: KEPT},
     ),
     Case(
         "direction",
