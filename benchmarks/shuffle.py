@@ -14,10 +14,11 @@ As written, each planted effect must be found. Four transitions can tell no dire
 planted: the cell "changes" must say so. What must happen then:
 
 - Stresses shuffled over positions. A grain keeps what it lives through and lives it elsewhere.
-  Trend, clustering of the change and relaxation are statements of place: they are lost. So are the neighbours in hot-spot change and direction; but the spot
-  itself still changes, and is one of the grains of its neighbourhood. Less than half of the
-  estimate may be left, and a verdict on that rest is no mistake. The extremes are statements of
-  grains: they stay, within their intervals.
+  Trend, clustering of the change and relaxation are statements of place: they are lost. So are
+  the neighbours in hot-spot change and direction; but the spot itself still changes, and is one
+  of the grains of its neighbourhood. Less than half of the estimate may be left, and a verdict
+  on that rest is no mistake. The extremes are statements of grains: they stay, within their
+  intervals.
 - Change between states zeroed. Trend and clustering of the change, hot-spot change and direction
   are lost. Relaxation is planted in every state and is kept. The extremes of the last state
   become those of the first.
