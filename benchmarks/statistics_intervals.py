@@ -4,8 +4,9 @@ An outcome is (held at 68 %, error, half of the 68 % interval as a standard erro
 interval of each statistic claims to hold:
 
 - spread, highest and lowest grain, the 0.5 and 99.5 % points, the mean and the root mean square
-  of the von Mises stress: the same of the true stress of the grains that were found, false ones
-  left out. Grains without a partner in a neighbouring state are taken for false.
+  of the von Mises stress: the same of the true stress of the grains that were asked about. These
+  are the grains with a partner in the state before; the others may be false and count for
+  nothing, and a false grain with a partner is the analysis's own error.
 - change of hot spots: the mean of what was planted in the neighbourhoods of the grains that were
   chosen, by their share in the choice, less its mean over all grains. The spots are chosen by
   noisy stress, so they are not the truly hottest, and the interval does not speak of those. True
@@ -83,7 +84,7 @@ def stress_outcomes(
     last = trackings[-1]
     sure[last.after] = last.probability
     row = measured.truth_row
-    truth, found = measured.truth, row >= 0
+    truth, asked = measured.truth, (row >= 0) & (sure > 0.5)
     hydrostatic, error = (
         np.asarray(final.stress_hydrostatic),
         np.asarray(final.stress_hydrostatic_se),
@@ -94,8 +95,8 @@ def stress_outcomes(
     outcomes = np.empty((len(STRESS), len(GROUPS), 3))
     for g, own in enumerate(chosen):
         stress, sigma, real = hydrostatic[own], error[own], sure[own]
-        true = truth.stress_hydrostatic[row[own & found]]
-        shear = truth.stress_von_mises[row[own & found]]
+        true = truth.stress_hydrostatic[row[own & asked]]
+        shear = truth.stress_von_mises[row[own & asked]]
         e = extreme_grains(stress, sigma, real=real, seed=seed)
         low, high = np.quantile(true, [e.fraction, 1.0 - e.fraction])
         mean = mean_von_mises(
