@@ -159,11 +159,12 @@ def _standard_error(
     Either every state has an error of its own, or every step has.
     """
     states = levels.shape[1]
-    basis = np.column_stack([np.ones(states), test.weight])
-    axes, _ = np.linalg.qr(basis)
-    rest = levels - levels @ axes @ axes.T
-    by_state = np.sum(rest**2, axis=1) / max(states - 2, 1) * np.sum(test.weight**2)
     step = np.asarray(label[1:])
+    # what a step of its own for either direction explains is no scatter
+    passed = [np.concatenate([[0.0], np.cumsum(step == sign)]) for sign in (1, -1)]
+    axes, _ = np.linalg.qr(np.column_stack([np.ones(states), *passed]))
+    rest = levels - levels @ axes @ axes.T
+    by_state = np.sum(rest**2, axis=1) / max(states - 3, 1) * np.sum(test.weight**2)
     steps = np.diff(levels, axis=1)
     within = np.zeros(len(levels))
     for sign in (1, -1):
