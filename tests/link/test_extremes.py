@@ -32,6 +32,36 @@ def test_the_extreme_is_nearer_the_truth_than_the_measured_one() -> None:
     assert 0.7 < np.std(np.concatenate(pulls)) < 1.3
 
 
+def test_points_and_spread_of_the_true_stress_are_held() -> None:
+    """A few grains beyond a point, and the scatter: with 68 % intervals that are not wide."""
+    held, errors, widths = [], [], []
+    for seed in range(40):
+        truth, error, stress = _stress(seed, 800)
+        found = extreme_grains(stress, error, seed=seed)
+        true = [*np.quantile(truth, [0.005, 0.995]), truth.std()]
+        low = np.array([found.low_point_low, found.high_point_low, found.spread_low])
+        high = np.array([found.low_point_high, found.high_point_high, found.spread_high])
+        held.append((low <= true) & (true <= high))
+        errors.append(np.array([found.low_point, found.high_point, found.spread]) - true)
+        widths.append(high - low)
+    share = np.mean(held, axis=0)
+    assert np.all((share > 0.48) & (share < 0.88))
+    size = np.sqrt(np.mean(np.square(errors), axis=0))
+    assert np.all(np.median(widths, axis=0) / 2.0 < 1.35 * size)
+    assert np.all(np.abs(np.mean(errors, axis=0)) < size)
+
+
+def test_half_the_noise_halves_the_interval_of_the_spread() -> None:
+    truth, error, _ = _stress(4, 3000)
+    rng = np.random.default_rng(4)
+    pull = rng.standard_normal(len(truth))
+    widths = []
+    for factor in (1.0, 0.5):
+        found = extreme_grains(truth + factor * error * pull, factor * error)
+        widths.append(found.spread_high - found.spread_low)
+    assert widths[1] / widths[0] == pytest.approx(0.5, abs=0.06)
+
+
 def test_noise_alone_makes_what_is_said() -> None:
     rng = np.random.default_rng(1)
     error = 17.0 * rng.uniform(0.7, 1.4, 3000)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import erfc, ndtri
+from scipy.special import erfc, ndtr, ndtri
 
 from mesolith.axes import FloatArray
 from mesolith.errors import InvalidValueError
@@ -75,6 +75,7 @@ def extreme_grains(
     *,
     real: FloatArray | None = None,
     count: int = 10,
+    fraction: float = 0.005,
     level: float = 0.68,
     seed: int = 0,
 ) -> ExtremeGrains:
@@ -91,6 +92,9 @@ def extreme_grains(
     count
         How many are listed at either end: by their probable stress times being real, the
         highest first, then the lowest from the lowest up.
+    fraction
+        What share of the grains lies below the low point and above the high point: extremes
+        that do not hang on one grain.
     level, seed
         Probability that an interval holds the truth; seed of the resamples of the distribution,
         whose own uncertainty the intervals of the extremes hold.
@@ -119,11 +123,17 @@ def extreme_grains(
     bottom = np.argsort(score, kind="stable")[:count]
     listed = np.concatenate([top, bottom])
     tails = 0.5 * (1.0 - level), 0.5, 0.5 * (1.0 + level)
-    highest = _extreme_quantiles(stress, error, sure, support, weights, tails)
-    mirrored = _extreme_quantiles(-stress, error, sure, -support[::-1], weights[:, ::-1], tails)
-    lowest = [-value for value in mirrored[::-1]]
+    above = fraction * (float(sure.sum()) - 1.0)
+    ends = []
+    for many in (0.0, above):
+        ends.append(_extreme_quantiles(stress, error, sure, support, weights, tails, many))
+        mirrored = _extreme_quantiles(
+            -stress, error, sure, -support[::-1], weights[:, ::-1], tails, many
+        )
+        ends.append([-value for value in mirrored[::-1]])
+    highest, lowest, high_point, low_point = ends
     noise = _noise_extreme(error, sure)
-    mean = float(weight @ support)
+    deviation = _spread(stress, error, sure, level)
     return ExtremeGrains(
         grain=listed.astype(np.int64),
         measured=stress[listed],
@@ -136,12 +146,42 @@ def extreme_grains(
         lowest=lowest[1],
         lowest_low=lowest[0],
         lowest_high=lowest[2],
+        high_point=high_point[1],
+        high_point_low=high_point[0],
+        high_point_high=high_point[2],
+        low_point=low_point[1],
+        low_point_low=low_point[0],
+        low_point_high=low_point[2],
+        fraction=fraction,
         noise_highest=middle + noise,
         noise_lowest=middle - noise,
-        spread=float(np.sqrt(weight @ (support - mean) ** 2)),
+        spread=deviation[1],
+        spread_low=deviation[0],
+        spread_high=deviation[2],
         grains=len(stress),
         level=level,
     )
+
+
+def _spread(
+    stress: FloatArray, error: FloatArray, sure: FloatArray, level: float
+) -> tuple[float, float, float]:
+    """Standard deviation of the true stress of these grains: lower end, value, upper end.
+
+    The variance of the measured stress less that of the noise. Its own variance follows from
+    normal noise on what is left: of (y - mean)^2 it is 4 t^2 s^2 + 2 s^4, where t^2 is known as
+    y^2 - s^2 on average.
+    """
+    share = sure / sure.sum()
+    away, noise = (stress - share @ stress) ** 2, error**2
+    variance = float(share @ (away - noise))
+    of_variance = max(float(share**2 @ (4.0 * noise * away - 2.0 * noise**2)), 0.0)
+    # there is at least the noise's own scatter
+    of_variance = max(of_variance, float(share**2 @ (2.0 * noise**2)))
+    half = float(ndtri(0.5 * (1.0 + level)) * np.sqrt(of_variance))
+    ends = [variance - half, variance, variance + half]
+    low, middle, high = np.sqrt(np.maximum(ends, 0.0)).tolist()
+    return low, middle, high
 
 
 def _true_distribution(
@@ -174,17 +214,17 @@ def _true_distribution(
         counts.append(many[kept])
     likelihood, share = np.concatenate(blocks) @ shapes.T, np.concatenate(counts)
     even = np.full(len(shapes), 1.0 / len(shapes))
-    best = _mixture(likelihood, share, even, _ROUNDS)
+    best = mixture_weights(likelihood, share, even, _ROUNDS)
     rng = np.random.default_rng(seed)
     found = [best]
     for _ in range(_RESAMPLES):
         again = rng.poisson(share).astype(np.float64)
         # a little of every shape, for what has died out could not come back
-        found.append(_mixture(likelihood, again, 0.9 * best + 0.1 * even, _ROUNDS_AGAIN))
+        found.append(mixture_weights(likelihood, again, 0.9 * best + 0.1 * even, _ROUNDS_AGAIN))
     return support, np.array(found) @ shapes
 
 
-def _mixture(
+def mixture_weights(
     likelihood: FloatArray, share: FloatArray, start: FloatArray, rounds: int
 ) -> FloatArray:
     """Weights of the shapes by expectation and maximisation."""
@@ -224,15 +264,25 @@ def _extreme_quantiles(
     support: FloatArray,
     weights: FloatArray,
     tails: tuple[float, ...],
+    above: float = 0.0,
 ) -> list[float]:
-    """Quantiles of the largest true value: it lies below t where all real grains do."""
-    # grains far below the highest have no say
-    top = np.argsort(-stress, kind="stable")[:_DECIDING]
+    """Quantiles of the largest true value, or of the one with so many ``above`` it.
+
+    The largest lies below t where all real grains do. Where a number is to lie above, that
+    number over t is taken as normal, half a grain added for the one at t itself.
+    """
+    # grains far below have no say
+    top = np.argsort(-stress, kind="stable")[: _DECIDING + int(4.0 * above)]
     below = np.zeros(len(support))
     for weight in weights[1:]:
         posterior = _posteriors(stress[top], sigma[top], support, weight)
-        above = sure[top, None] * (1.0 - np.cumsum(posterior, axis=1))
-        below += np.exp(np.log1p(-np.clip(above, 0.0, 1.0 - 1e-15)).sum(axis=0))
+        over = sure[top, None] * (1.0 - np.cumsum(posterior, axis=1))
+        over = np.clip(over, 0.0, 1.0 - 1e-15)
+        if above > 0.0:
+            scatter = np.sqrt(np.sum(over * (1.0 - over), axis=0)) + 1e-9
+            below += ndtr((above + 0.5 - over.sum(axis=0)) / scatter)
+        else:
+            below += np.exp(np.log1p(-over).sum(axis=0))
     return [float(np.interp(tail, below / (len(weights) - 1), support)) for tail in tails]
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
@@ -62,9 +62,11 @@ def direction_separation(
     around = neighbourhoods(followed, neighbourhood)
     levels, names, common, points = _levels(followed, count, around, halves, seed)
     test = step_difference(levels, followed.direction, seed=seed)
-    se, freedom = _standard_error(levels, followed.direction, test)
-    se = np.maximum(se, common)
-    half = float(stdtrit(freedom, 0.5 * (1.0 + level))) * se
+    scatter, freedom = _standard_error(levels, followed.direction, test)
+    se = np.maximum(scatter, common)
+    # an error that is stated needs no allowance for being estimated from a few steps
+    upper = 0.5 * (1.0 + level)
+    half = np.maximum(float(stdtrit(freedom, upper)) * scatter, float(ndtri(upper)) * common)
     p_family = holm_p_values(test.p)
     initial = np.array([pair[0] for _, pair in points])
     final = np.array([pair[1] for _, pair in points])
@@ -157,11 +159,12 @@ def _standard_error(
     Either every state has an error of its own, or every step has.
     """
     states = levels.shape[1]
-    basis = np.column_stack([np.ones(states), test.weight])
-    axes, _ = np.linalg.qr(basis)
-    rest = levels - levels @ axes @ axes.T
-    by_state = np.sum(rest**2, axis=1) / max(states - 2, 1) * np.sum(test.weight**2)
     step = np.asarray(label[1:])
+    # what a step of its own for either direction explains is no scatter
+    passed = [np.concatenate([[0.0], np.cumsum(step == sign)]) for sign in (1, -1)]
+    axes, _ = np.linalg.qr(np.column_stack([np.ones(states), *passed]))
+    rest = levels - levels @ axes @ axes.T
+    by_state = np.sum(rest**2, axis=1) / max(states - 3, 1) * np.sum(test.weight**2)
     steps = np.diff(levels, axis=1)
     within = np.zeros(len(levels))
     for sign in (1, -1):

@@ -15,8 +15,9 @@ class ExtremeGrains(Record):
 
     That distribution is estimated from all grains with their noise taken out; a grain's own
     stress is its mean given its measured value. ``highest`` and ``lowest`` are medians of the
-    extreme over all real grains. ``noise_highest`` is what the highest measured value would be
-    if all grains had the mean stress: an extreme below it is no finding.
+    extreme over all real grains; ``high_point`` and ``low_point`` have a ``fraction`` of these
+    grains beyond them and do not hang on one. ``noise_highest`` is what the highest measured
+    value would be if all grains had the mean stress: an extreme below it is no finding.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("estimate", "grain")
@@ -34,9 +35,18 @@ class ExtremeGrains(Record):
     lowest: float = quantity("lowest true stress", unit="MPa")
     lowest_low: float = quantity("lower end of its interval", unit="MPa")
     lowest_high: float = quantity("upper end of its interval", unit="MPa")
+    high_point: float = quantity("stress above which a fraction of the grains lies", unit="MPa")
+    high_point_low: float = quantity("lower end of its interval", unit="MPa")
+    high_point_high: float = quantity("upper end of its interval", unit="MPa")
+    low_point: float = quantity("stress below which a fraction of the grains lies", unit="MPa")
+    low_point_low: float = quantity("lower end of its interval", unit="MPa")
+    low_point_high: float = quantity("upper end of its interval", unit="MPa")
+    fraction: float = quantity("that fraction")
     noise_highest: float = quantity("highest that noise alone would make", unit="MPa")
     noise_lowest: float = quantity("lowest that noise alone would make", unit="MPa")
-    spread: float = quantity("standard deviation of the true stress", unit="MPa")
+    spread: float = quantity("standard deviation of the true stress of these grains", unit="MPa")
+    spread_low: float = quantity("lower end of its interval", unit="MPa")
+    spread_high: float = quantity("upper end of its interval", unit="MPa")
     grains: int = quantity("grains", dtype="int64")
     level: float = quantity("probability that an interval holds the truth")
 
