@@ -24,7 +24,7 @@ from scipy.special import stdtr, stdtrit
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
 from mesolith.link.likeness import change_test
-from mesolith.link.space import stress_blocks, stress_likeness
+from mesolith.link.space import Independence, independence_of
 from mesolith.numerics.spatial import holm_p_values, neighbour_graph, row_means, sign_flip_test
 from mesolith.records.followed import FollowedGrains, StressKind
 from mesolith.records.hotspots import SpotChanges, SpotHistory
@@ -172,6 +172,7 @@ def spot_history(
     state: int = 0,
     neighbourhood: Neighbourhood = "radius",
     quantity: StressKind = "hydrostatic",
+    independence: Independence | None = None,
 ) -> SpotHistory:
     """The spots of one state ("fixed") or of each state ("anew"), followed through all states."""
     values, _, _ = followed.stress(quantity)
@@ -183,7 +184,7 @@ def spot_history(
             for k in states
         ]
     )
-    block, _ = stress_blocks(followed, quantity)
+    apart = independence_of(followed, quantity) if independence is None else independence
     columns: dict[str, list[float]] = {"mean": [], "se": [], "spread": []}
     spot_mean = np.empty(centre.shape)
     grains = []
@@ -194,7 +195,7 @@ def spot_history(
         inside = values[members, k]
         columns["mean"].append(float(inside.mean()))
         columns["spread"].append(float(inside.std()))
-        columns["se"].append(_mean_error(inside, block[members]))
+        columns["se"].append(_mean_error(inside, apart.block[members]))
         grains.append(len(members))
     return SpotHistory(
         state=followed.state,
@@ -224,6 +225,7 @@ def spot_changes(
     chosen: Chosen = "anew",
     state: int = 0,
     halves: Halves | None = None,
+    independence: Independence | None = None,
     level: float = 0.68,
     seed: int = 0,
 ) -> SpotChanges:
@@ -241,13 +243,16 @@ def spot_changes(
     halves
         By number of state: stress from either half of the reflections. All states that choose
         must be there; None: the noise model.
+    independence
+        From `independence_of`, for that stress; None: found here.
     level
         Probability that an interval holds the truth.
     """
     states = len(followed.state)
     pairs = _default_steps(states, chosen, state) if steps is None else steps
     around = neighbourhoods(followed, neighbourhood)
-    block, _ = stress_blocks(followed, quantity)
+    apart = independence_of(followed, quantity) if independence is None else independence
+    block, alike = apart.block, apart.alike
     found: dict[str, list[float]] = {}
     names = []
     choices: dict[tuple[SpotKind, int], SpotChoice] = {}
@@ -271,7 +276,6 @@ def spot_changes(
                 found.setdefault(name, []).append(value)
     columns = {name: np.array(values) for name, values in found.items()}
     grains, independent = columns.pop("grains"), columns.pop("independent")
-    alike = stress_likeness(followed, quantity)
     if alike is not None:
         values, _, _ = followed.stress(quantity)
         asked = [(kind, first, last) for kind in kinds for first, last in pairs]
@@ -299,7 +303,7 @@ def spot_changes(
         spots=count,
         grains=grains.astype(np.int64),
         independent=np.minimum(independent, count).astype(np.int64),
-        judged_by="blocks" if alike is None else "likeness",
+        judged_by=apart.judged_by,
         level=level,
         chosen=chosen,
         correction="noise model" if halves is None else "halves of the reflections",

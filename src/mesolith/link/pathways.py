@@ -21,7 +21,7 @@ from mesolith.errors import InvalidValueError
 from mesolith.link._kernels_pathways import exchanged_ends
 from mesolith.link.hotspots import neighbourhoods, spots_of
 from mesolith.link.likeness import path_test
-from mesolith.link.space import ADJACENT, grain_spacing, stress_blocks, stress_likeness
+from mesolith.link.space import ADJACENT, Independence, grain_spacing, independence_of
 from mesolith.numerics.spatial import (
     family_p_values,
     holm_p_values,
@@ -35,6 +35,7 @@ from mesolith.records.pathways import StressPathways
 PathRule = Literal["grain", "cluster"]
 
 PATHS = 50
+_EXCHANGES = 1_000  # tell a mean well enough
 
 
 def next_on_path(
@@ -89,6 +90,7 @@ def stress_pathways(
     rule: PathRule = "grain",
     paths: int = PATHS,
     permutations: int = 10_000,
+    independence: Independence | None = None,
     seed: int = 0,
 ) -> StressPathways:
     """Follow stress from the hottest grains of each state and test where it leads.
@@ -99,7 +101,8 @@ def stress_pathways(
     stress is independent of place, and stands on the scatter between blocks where neighbours are
     alike. Paths from one block count as one, those of all states together. A standard error is
     that by blocks, stretched so that its ratio has a mean square of 1 under exchange. Where
-    stress is alike beyond a block, likeness judges instead (`stress_likeness`).
+    stress is alike beyond a block, likeness judges instead, and exchanges only
+    say what the starts make.
 
     Raises
     ------
@@ -127,6 +130,7 @@ def stress_pathways(
         end[:, k], steps[:, k] = path_ends(follower, start[:, k])
     free = np.ones(len(followed), dtype=np.bool_)
     free[start] = False
+    units = independence_of(followed) if independence is None else independence
     others, _ = exchanged_ends(
         start,
         free,
@@ -137,10 +141,10 @@ def stress_pathways(
         around.indptr,
         around.indices,
         rule == "cluster",
-        permutations,
+        permutations if units.alike is None else min(permutations, _EXCHANGES),
         np.random.SeedSequence(seed).generate_state(1, np.uint64)[0],
     )
-    return _tested(followed, start, end, steps, others, rule=rule, reach=reach)
+    return _tested(followed, start, end, steps, others, units, rule=rule, reach=reach)
 
 
 def _tested(
@@ -149,11 +153,12 @@ def _tested(
     end: IntArray,
     steps: IntArray,
     others: IntArray,
+    apart: Independence,
     *,
     rule: PathRule,
     reach: float,
 ) -> StressPathways:
-    block, _ = stress_blocks(followed)
+    block, alike = apart.block, apart.alike
     z = followed.position[:, 2]
     height = float(np.ptp(z))
     relaxation, exchanged = (z[end] - z[start]) / height, (z[others] - z[start]) / height
@@ -166,7 +171,6 @@ def _tested(
             groups[name] = np.flatnonzero(label == sign)
     chosen = (*groups.values(), *np.arange(len(label))[:, None])
     count = len(groups)
-    alike = stress_likeness(followed)
     if alike is None:
         tests = [
             mean_by_exchange(
@@ -216,7 +220,7 @@ def _tested(
         direction_effect=effect,
         direction_p=direction_p,
         direction_least=least,
-        judged_by="blocks" if alike is None else "likeness",
+        judged_by=apart.judged_by,
         rule=rule,
         paths=len(start),
         grains=len(followed),

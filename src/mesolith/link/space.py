@@ -8,6 +8,7 @@ with a p-value and with the size that would have been seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -44,14 +45,34 @@ def grain_spacing(radius: FloatArray) -> float:
     return float(np.cbrt(4.0 * np.pi / 3.0 * np.mean(np.asarray(radius) ** 3)))
 
 
-def stress_blocks(
-    followed: FollowedGrains, kind: StressKind = "hydrostatic"
-) -> tuple[IntArray, float]:
-    """Block of each grain, and the least edge of a block (um): blocks count as independent.
+@dataclass(frozen=True, slots=True)
+class Independence:
+    """What counts as independent among followed grains, for one kind of stress.
 
-    They are boxes at least three grain spacings wide, or twice as wide as the distance up to
+    ``block`` is the block of each grain: blocks count as independent. ``alike`` is None where
+    that is all; where stress is alike over so many grains that blocks are few, it judges.
+    """
+
+    block: IntArray
+    alike: LikenessModel | None
+
+    @property
+    def judged_by(self) -> str:
+        """ "blocks" or "likeness"."""
+        return "blocks" if self.alike is None else "likeness"
+
+
+def independence_of(
+    followed: FollowedGrains,
+    kind: StressKind = "hydrostatic",
+    places: LikenessModel | None = None,
+) -> Independence:
+    """Blocks of grains that count as independent, or the likeness that takes their place.
+
+    Blocks are boxes at least three grain spacings wide, or twice as wide as the distance up to
     which the stress of a state, or its change, is seen to be alike beyond a plane through all
-    grains. A pellet that is small against that distance has few blocks and can prove little.
+    grains. Three spacings: nothing is alike beyond neighbours, and the signs of blocks are exact.
+    ``places`` is the model of the same grains made for another kind of stress.
     """
     stress, _, _ = followed.stress(kind)
     place = followed.position - followed.position.mean(axis=0)
@@ -59,20 +80,11 @@ def stress_blocks(
     centred = centred - place @ np.linalg.lstsq(place, centred, rcond=None)[0]
     fields = np.column_stack([centred, np.diff(centred, axis=1)])
     spacing = grain_spacing(followed.radius)
-    size = max(BLOCK * spacing, 2.0 * likeness_range(followed.position, fields, spacing))
-    return block_labels(followed.position, size), size
-
-
-def stress_likeness(
-    followed: FollowedGrains, kind: StressKind = "hydrostatic"
-) -> LikenessModel | None:
-    """What to judge stress by where it is alike over so many grains that blocks are few.
-
-    None where it is not: there the signs of `stress_blocks` are exact.
-    """
-    spacing = grain_spacing(followed.radius)
-    _, size = stress_blocks(followed, kind)
-    return None if size <= BLOCK * spacing else LikenessModel(followed.position, spacing)
+    size = 2.0 * likeness_range(followed.position, fields, spacing)
+    if size <= BLOCK * spacing:
+        return Independence(block_labels(followed.position, BLOCK * spacing), None)
+    model = places or LikenessModel(followed.position, spacing)
+    return Independence(block_labels(followed.position, size), model)
 
 
 def likeness_range(position: FloatArray, fields: FloatArray, spacing: float) -> float:
@@ -152,13 +164,14 @@ def spatial_pattern(
     *,
     kind: StressKind = "hydrostatic",
     permutations: int = 10_000,
+    independence: Independence | None = None,
     seed: int = 0,
 ) -> SpatialPattern:
     """Trend and autocorrelation of each state, of each change, and of the last less the first.
 
-    The trend is tested by turning the signs of blocks (`stress_blocks`), so that neighbours
+    The trend is tested by turning the signs of blocks (`independence_of`), so that neighbours
     that are alike do not easily pass for a trend; where they are alike beyond a block, by how
-    alike they are (`stress_likeness`). Autocorrelation is tested by exchanging grains, all
+    alike they are. Autocorrelation is tested by exchanging grains, all
     states of a grain together, after the trend of each state is removed. A drift common to all
     grains of a state changes neither.
 
@@ -176,8 +189,8 @@ def spatial_pattern(
             f"{len(followed)} grains fill only {room} blocks",
             remedy="Spatial statements need a few hundred grains followed through all states.",
         )
-    block, _ = stress_blocks(followed, kind)
-    alike = stress_likeness(followed, kind)
+    apart = independence_of(followed, kind) if independence is None else independence
+    block, alike = apart.block, apart.alike
     centred = stress - stress.mean(axis=0)
     place = followed.position - followed.position.mean(axis=0)
     fields = centred @ contrasts.T
@@ -223,7 +236,7 @@ def spatial_pattern(
         moran_detectable=_SEEN * moran.null_se,
         grains=len(followed),
         independent=independent,
-        judged_by="blocks" if alike is None else "likeness",
+        judged_by=apart.judged_by,
         reach=ADJACENT * spacing,
         permutations=permutations,
         quantity=kind,

@@ -9,7 +9,12 @@ from mesolith.errors import InputError, InvalidValueError
 from mesolith.io.record_file import read_record, write_record
 from mesolith.link.hotspots import Chosen, Neighbourhood, SpotKind, spot_changes, spot_history
 from mesolith.link.pathways import PathRule, stress_pathways
-from mesolith.link.space import spatial_pattern, stress_clusters
+from mesolith.link.space import (
+    Independence,
+    independence_of,
+    spatial_pattern,
+    stress_clusters,
+)
 from mesolith.link.transitions import direction_separation
 from mesolith.pipeline.work import Remark, Work, write_remarks
 from mesolith.records.field import Record
@@ -43,12 +48,13 @@ def compute_space(work: Work) -> None:
             )
         )
     try:
-        for quantity in STRESSES if len(followed) else ():
+        for quantity, apart in _independence(followed).items():
             patterns.append(
                 spatial_pattern(
                     followed,
                     kind=quantity,
                     permutations=settings["hedm.permutations"],
+                    independence=apart,
                     seed=_SEED,
                 )
             )
@@ -65,7 +71,7 @@ def compute_hotspots(work: Work) -> None:
     near: Neighbourhood = work.settings["hedm.neighbourhood"]
     histories, changes = [], []
     if len(followed) >= 2 * count:
-        for quantity in STRESSES:
+        for quantity, apart in _independence(followed).items():
             for chosen in _WAYS:
                 # the paper's other neighbourhood stands beside the one that is asked for
                 for rule in dict.fromkeys((near, "70 um")) if chosen == "fixed" else (near,):
@@ -78,6 +84,7 @@ def compute_hotspots(work: Work) -> None:
                             state=state,
                             neighbourhood=rule,
                             quantity=quantity,
+                            independence=apart,
                         )
                         for kind in _KINDS
                     ]
@@ -91,6 +98,7 @@ def compute_hotspots(work: Work) -> None:
                             quantity=quantity,
                             chosen=chosen,
                             state=state,
+                            independence=apart,
                             seed=_SEED,
                         )
                     )
@@ -108,6 +116,7 @@ def compute_pathways(work: Work) -> None:
     followed, remarks = _followed(work)
     rules = []
     try:
+        apart = independence_of(followed) if len(followed) else None
         for rule in _RULES if len(followed) else ():
             rules.append(
                 stress_pathways(
@@ -115,6 +124,7 @@ def compute_pathways(work: Work) -> None:
                     rule=rule,
                     paths=work.settings["hedm.paths"],
                     permutations=work.settings["hedm.permutations"],
+                    independence=apart,
                     seed=_SEED,
                 )
             )
@@ -149,6 +159,16 @@ def spots_among(grains: int, settings: Mapping[str, Any]) -> int:
     if share is None:
         return int(settings["hedm.spots"])
     return max(1, round(float(share) * grains))
+
+
+def _independence(followed: FollowedGrains) -> dict[StressKind, Independence]:
+    """What counts as independent for each kind of stress; nothing without grains."""
+    found: dict[StressKind, Independence] = {}
+    model = None
+    for quantity in STRESSES if len(followed) else ():
+        found[quantity] = independence_of(followed, quantity, model)
+        model = found[quantity].alike or model
+    return found
 
 
 def _choosing_state(followed: FollowedGrains, name: str | None) -> int:
