@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mesolith.errors import InvalidValueError
-from mesolith.link.extremes import extreme_grains
+from mesolith.link.extremes import _chance_of_at_most, extreme_grains
 
 
 def _stress(seed: int, count: int = 1500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,6 +49,21 @@ def test_points_and_spread_of_the_true_stress_are_held() -> None:
     size = np.sqrt(np.mean(np.square(errors), axis=0))
     assert np.all(np.median(widths, axis=0) / 2.0 < 1.35 * size)
     assert np.all(np.abs(np.mean(errors, axis=0)) < size)
+
+
+def test_the_chance_of_at_most_a_few_is_counted() -> None:
+    """Against all outcomes of eight events, and the normal limit against counting."""
+    rng = np.random.default_rng(7)
+    chance = rng.random((8, 3))
+    outcomes = np.array(np.meshgrid(*[[0, 1]] * 8)).reshape(8, -1).T
+    for t in range(3):
+        of_each = np.where(outcomes == 1, chance[:, t], 1.0 - chance[:, t]).prod(axis=1)
+        for count in (0, 1, 3, 7):
+            wanted = of_each[outcomes.sum(axis=1) <= count].sum()
+            assert _chance_of_at_most(count, chance)[t] == pytest.approx(wanted)
+    many = rng.random((300, 4)) * 0.1
+    drawn = (rng.random((4_000, 300, 1)) < many[None]).sum(axis=1)
+    assert _chance_of_at_most(14, many) == pytest.approx((drawn <= 14).mean(axis=0), abs=0.03)
 
 
 def test_half_the_noise_halves_the_interval_of_the_spread() -> None:

@@ -32,6 +32,7 @@ _ROUNDS = 3_000
 _RESAMPLES = 16
 _ROUNDS_AGAIN = 400
 _DECIDING = 400
+_MOST_COUNTED = 12
 _SEED = 20_221_031
 
 
@@ -130,7 +131,7 @@ def extreme_grains(
         mirrored = _extreme_quantiles(
             -stress, error, sure, -support[::-1], weights[:, ::-1], tails, many
         )
-        ends.append([-value for value in mirrored[::-1]])
+        ends.append(-mirrored[::-1])
     highest, lowest, high_point, low_point = ends
     noise = _noise_extreme(error, sure)
     deviation = _spread(stress, error, sure, level)
@@ -140,18 +141,18 @@ def extreme_grains(
         estimate=estimate[listed],
         estimate_se=spread[listed],
         real=sure[listed],
-        highest=highest[1],
-        highest_low=highest[0],
-        highest_high=highest[2],
-        lowest=lowest[1],
-        lowest_low=lowest[0],
-        lowest_high=lowest[2],
-        high_point=high_point[1],
-        high_point_low=high_point[0],
-        high_point_high=high_point[2],
-        low_point=low_point[1],
-        low_point_low=low_point[0],
-        low_point_high=low_point[2],
+        highest=float(highest[1]),
+        highest_low=float(highest[0]),
+        highest_high=float(highest[2]),
+        lowest=float(lowest[1]),
+        lowest_low=float(lowest[0]),
+        lowest_high=float(lowest[2]),
+        high_point=float(high_point[1]),
+        high_point_low=float(high_point[0]),
+        high_point_high=float(high_point[2]),
+        low_point=float(low_point[1]),
+        low_point_low=float(low_point[0]),
+        low_point_high=float(low_point[2]),
         fraction=fraction,
         noise_highest=middle + noise,
         noise_lowest=middle - noise,
@@ -265,25 +266,42 @@ def _extreme_quantiles(
     weights: FloatArray,
     tails: tuple[float, ...],
     above: float = 0.0,
-) -> list[float]:
+) -> FloatArray:
     """Quantiles of the largest true value, or of the one with so many ``above`` it.
 
-    The largest lies below t where all real grains do. Where a number is to lie above, that
-    number over t is taken as normal, half a grain added for the one at t itself.
+    It lies below t where no more than so many real grains lie over t. Between two numbers of
+    grains the quantiles are interpolated, as a quantile of known values would be.
     """
+    whole = int(above)
+    share = above - whole
+    counts = [whole] if share == 0.0 else [whole, whole + 1]
     # grains far below have no say
-    top = np.argsort(-stress, kind="stable")[: _DECIDING + int(4.0 * above)]
-    below = np.zeros(len(support))
+    top = np.argsort(-stress, kind="stable")[: _DECIDING + 4 * whole]
+    below = np.zeros((len(counts), len(support)))
     for weight in weights[1:]:
         posterior = _posteriors(stress[top], sigma[top], support, weight)
         over = sure[top, None] * (1.0 - np.cumsum(posterior, axis=1))
         over = np.clip(over, 0.0, 1.0 - 1e-15)
-        if above > 0.0:
-            scatter = np.sqrt(np.sum(over * (1.0 - over), axis=0)) + 1e-9
-            below += ndtr((above + 0.5 - over.sum(axis=0)) / scatter)
-        else:
-            below += np.exp(np.log1p(-over).sum(axis=0))
-    return [float(np.interp(tail, below / (len(weights) - 1), support)) for tail in tails]
+        below += [_chance_of_at_most(count, over) for count in counts]
+    below /= len(weights) - 1
+    found = np.array([np.interp(tails, line, support) for line in below])
+    return found[0] if len(found) == 1 else (1.0 - share) * found[0] + share * found[1]
+
+
+def _chance_of_at_most(count: int, chance: FloatArray) -> FloatArray:
+    """Probability that at most ``count`` of independent events happen; ``chance`` (events, t)."""
+    if count == 0:
+        return np.asarray(np.exp(np.log1p(-chance).sum(axis=0)))
+    if count > _MOST_COUNTED:
+        scatter = np.sqrt(np.sum(chance * (1.0 - chance), axis=0)) + 1e-9
+        return np.asarray(ndtr((count + 0.5 - chance.sum(axis=0)) / scatter))
+    happened = np.zeros((count + 1, chance.shape[1]))
+    happened[0] = 1.0
+    for own in chance[chance.max(axis=1) > 1e-9]:
+        moved = happened[:-1] * own
+        happened *= 1.0 - own
+        happened[1:] += moved
+    return np.asarray(happened.sum(axis=0))
 
 
 def _noise_extreme(error: FloatArray, sure: FloatArray) -> float:
