@@ -47,7 +47,8 @@ def cell() -> Cell:
 @pytest.fixture(scope="module")
 def path(cell: Cell, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("nexus") / "cell.nxs"
-    figures = [(figure.name, load(figure.draw)(cell)) for figure in FIGURES]
+    drawn = [(figure.name, load(figure.draw)(cell)) for figure in FIGURES]
+    figures = [(name, drawing) for name, drawing in drawn if drawing is not None]
     write_cell(file, cell, figures=figures, provenance={"raw": ["a"], "software": {"x": "1"}})
     return file
 
@@ -98,11 +99,17 @@ def test_the_same_cell_comes_back(cell: Cell, path: Path) -> None:
 
 def test_tables_and_figures_from_the_file_alone(cell: Cell, path: Path) -> None:
     again = open_cell(path)
+    compared = 0
     for figure in FIGURES:
         from_run, from_file = load(figure.draw)(cell), load(figure.draw)(again)
+        assert (from_run is None) == (from_file is None)
+        if from_run is None:
+            continue
+        compared += 1
         assert list(from_run.table) == list(from_file.table)
         for name, values in from_run.table.items():
             assert np.array_equal(values, from_file.table[name]), name
+    assert compared >= 4
     for kind in (GrainMap, Cycling):
         one = record_tables(cell.states[1][kind], "x")
         two = record_tables(again.states[1][kind], "x")
@@ -137,7 +144,8 @@ def test_records_are_read_when_asked_for(path: Path, tmp_path: Path) -> None:
 
 def test_same_cell_same_bytes(path: Path, tmp_path: Path) -> None:
     cell = synthetic_cell(n=60)
-    figures = [(figure.name, load(figure.draw)(cell)) for figure in FIGURES]
+    drawn = [(figure.name, load(figure.draw)(cell)) for figure in FIGURES]
+    figures = [(name, drawing) for name, drawing in drawn if drawing is not None]
     other = tmp_path / "other.nxs"
     write_cell(other, cell, figures=figures, provenance={"software": {"x": "1"}, "raw": ["a"]})
     assert hashlib.sha256(other.read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
