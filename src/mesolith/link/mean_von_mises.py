@@ -2,7 +2,8 @@
 
 Noise lengthens a norm: where the error of a grain is half its von Mises stress, the measured mean
 is a third too high. So the distribution of the true stress is estimated with the noise known, by
-maximum likelihood, and the mean is read from it. The measured value is taken as the length of a
+maximum likelihood, for grains of like errors at a time, and the mean is read from it. The measured
+value is taken as the length of a
 vector of five components (the deviator's) with normal errors of equal size: Rice's distribution
 in five dimensions.
 """
@@ -27,9 +28,10 @@ FIELD = "stress_von_mises"
 FEWEST = 30
 _DIMENSIONS = 5
 _SUPPORT = 48
-_CLASSES = 6
+_CLASSES = 10
+_IN_CLASS = 130
 _BINS = 120
-_ROUNDS = 400
+_ROUNDS = 100
 _RESAMPLES = 32
 
 
@@ -58,7 +60,7 @@ class MeanVonMises:
 
     ``measured`` is the mean as measured, ``bias`` what of it is noise. ``noise`` and ``volume``
     are standard errors from the grains' own noise and the errors of their volumes, ``common``
-    that from what all share, the strain-free reference.
+    that from what all share: the strain-free reference and the drift.
 
     ``deconvolved`` tells how noise was taken out of the mean: from the distribution of all
     grains, or, where that cannot be, grain by grain. ``net`` is the stress of each grain with the
@@ -198,12 +200,15 @@ def mean_net_of_noise(
     level, seed
         Probability that the interval holds the truth; seed of the simulated grains. These are
         drawn from the estimate with the same weights, measured and estimated again: the scatter
-        of that is the error, and its bias is taken off.
+        of that and its bias are the error, and the bias is taken off.
 
     Returns
     -------
     mean
-        Covers where noise is normal, as does ``rms``. With noise of heavier tails and the same
+        Covers where noise is normal, as does ``rms``: in 64 to 71 % of simulated maps of 400
+        grains where a component's noise is 0.2, 0.5 and 1.0 of the scatter of its true stress.
+        At twice that (noise of a component as large as the von Mises stress) it is in 54 to
+        66 %, and the mean is known to a tenth. With noise of heavier tails and the same
         standard deviation most of it is smaller than stated, so too much is taken off the mean;
         the root mean square depends on the standard deviation alone and still covers.
 
@@ -212,37 +217,35 @@ def mean_net_of_noise(
     InvalidValueError
         Fewer than 30 grains, or errors that are not positive.
     """
-    axes = _error_axes(stress_covariance)
+    share = np.ones(len(von_mises)) if weight is None else np.asarray(weight, dtype=np.float64)
+    counts = share > 0.0
+    von_mises, share = von_mises[counts], share[counts] / share.sum()
+    axes = _error_axes(stress_covariance[counts])
     sigma = np.sqrt(np.mean(axes**2, axis=1))
     if len(von_mises) < FEWEST or not np.all(sigma > 0.0):
         raise InvalidValueError(
             f"{len(von_mises)} grains with errors from {np.min(sigma, initial=np.inf):.3g} MPa on: "
             f"a mean net of noise needs {FEWEST} grains and positive errors"
         )
-    share = np.ones(len(sigma)) if weight is None else np.asarray(weight, dtype=np.float64)
-    share = share / share.sum()
-    grid = _Grid.of(von_mises, sigma)
     square = float(share @ (von_mises**2 - _DIMENSIONS * sigma**2))
     of_square = share**2 @ (4.0 * sigma**2 * von_mises**2 - 2.0 * _DIMENSIONS * sigma**4)
     # there is at least the noise's own scatter
     of_square = max(float(of_square), float(share**2 @ (2.0 * _DIMENSIONS * sigma**4)))
-    least = np.sqrt(of_square)
-    begin = grid.bell(max(square, least))
-    weights = mixture_weights(grid.density, grid.counts(von_mises, share), begin, _ROUNDS)
+    grid = _Grid.of(von_mises, sigma, share, np.sqrt(of_square))
+    weights = grid.distributions(von_mises[None] ** 2)
     rng = np.random.default_rng(seed)
-    true_mean, again = np.empty(_RESAMPLES), np.empty((_RESAMPLES, len(grid.density)))
-    begins = np.empty((_RESAMPLES, _SUPPORT))
+    true_mean, again = np.empty(_RESAMPLES), np.empty((_RESAMPLES, len(sigma)))
     for k in range(_RESAMPLES):
-        true = rng.choice(grid.support, len(sigma), p=weights)
+        true = grid.drawn(weights[0], rng)
         vector = rng.standard_normal(axes.shape)
         vector *= (true / np.sqrt(np.sum(vector**2, axis=1)))[:, None]
         vector += axes * rng.standard_normal(axes.shape)
-        squares = np.sum(vector**2, axis=1)
-        again[k] = grid.counts(np.sqrt(squares), share)
-        begins[k] = grid.bell(max(float(share @ (squares - _DIMENSIONS * sigma**2)), least))
+        again[k] = np.sum(vector**2, axis=1)
         true_mean[k] = share @ true
-    off = mixture_weights(grid.density, again, begins, _ROUNDS) @ grid.support - true_mean
-    mean, se = float(weights @ grid.support) - float(off.mean()), float(off.std(ddof=1))
+    off = grid.means(grid.distributions(again)) - true_mean
+    mean = float(grid.means(weights)[0] - off.mean())
+    # a bias that is taken off is known no better than its size
+    se = float(np.hypot(off.std(ddof=1), off.mean()))
     pull = float(ndtri(0.5 * (1.0 + level)))
     ends = square + pull * np.sqrt(of_square) * np.array([-1.0, 0.0, 1.0])
     rms = np.sqrt(np.maximum(ends, 0.0)).tolist()
@@ -269,45 +272,71 @@ def _error_axes(stress_covariance: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Classes of error by narrow bins of the measured length, one below the other, and support.
+    """Classes of error (``number`` of each grain), narrow bins of measured length, and support.
 
-    ``density`` (classes x bins, support) is that of a measured length given the true one, so that
-    the iteration costs the same for any number of grains.
+    ``density`` (classes, bins, support) is that of a measured length given the true one, so that
+    the iteration costs the same for any number of grains. Each class has its own distribution of
+    the true stress: small grains have larger errors, and may have other stresses.
     """
 
     number: IntArray
+    share: FloatArray
+    sigma: FloatArray
+    least_square: float
     width: float
     support: FloatArray
     density: FloatArray
 
     @classmethod
-    def of(cls, length: FloatArray, sigma: FloatArray) -> _Grid:
-        """Grid for these grains and for others of the same errors."""
-        edges = np.quantile(sigma, np.linspace(0.0, 1.0, _CLASSES + 1)[1:-1])
-        number = np.searchsorted(edges, sigma)
+    def of(
+        cls, length: FloatArray, sigma: FloatArray, share: FloatArray, least_square: float
+    ) -> _Grid:
+        """Grid for these grains, and for others of the same errors."""
+        many = min(_CLASSES, max(len(sigma) // _IN_CLASS, 1))
+        number = np.empty(len(sigma), dtype=np.int64)
+        number[np.argsort(sigma, kind="stable")] = np.arange(len(sigma)) * many // len(sigma)
         longest = float(length.max())
         width = longest / _BINS
         support = (np.arange(_SUPPORT) + 0.5) * longest / _SUPPORT
         centre = (np.arange(_BINS) + 0.5) * width
-        blocks = np.zeros((_CLASSES, _BINS, _SUPPORT))
-        for k in np.unique(number):
-            own = float(np.sqrt(np.mean(sigma[number == k] ** 2)))
-            # an error much below the spacing of the support would fall between its points
-            blocks[k] = _density(centre, support, max(own, 0.5 * longest / _SUPPORT))
-        return cls(number, width, support, blocks.reshape(-1, _SUPPORT))
+        of_class = np.bincount(number, weights=share)
+        own = np.sqrt(np.bincount(number, weights=share * sigma**2) / of_class)
+        # an error much below the spacing of the support would fall between its points
+        least = 0.5 * longest / _SUPPORT
+        density = np.array([_density(centre, support, max(float(one), least)) for one in own])
+        return cls(number, share, sigma, least_square, width, support, density)
 
-    def bell(self, mean_square: float) -> FloatArray:
-        """Weights of a smooth distribution with about this mean square, MPa2, to start from."""
-        import os; D=float(os.environ.get("DD","5"))
-        part = self.support**2 / mean_square
-        found = part ** (0.5 * (D - 1.0)) * np.exp(-0.5 * D * part)
-        return np.asarray(0.98 * found / found.sum() + 0.02 / len(found))
+    def distributions(self, squares: FloatArray) -> FloatArray:
+        """Weights of the support (cases, classes, support) from squared lengths (cases, n).
 
-    def counts(self, length: FloatArray, share: FloatArray) -> FloatArray:
-        """Share of the grains in each row of ``density``; what lies above counts as the last."""
-        place = np.minimum((length / self.width).astype(np.int64), _BINS - 1)
+        The iteration starts from a smooth distribution with the mean square net of noise of all
+        grains, and leaves it as far as the lengths can tell.
+        """
+        classes, cases = len(self.density), len(squares)
+        place = np.minimum((np.sqrt(squares) / self.width).astype(np.int64), _BINS - 1)
         row = self.number * _BINS + place
-        return np.bincount(row, weights=share, minlength=len(self.density))
+        shares = np.empty((cases, classes, _BINS))
+        for k in range(cases):
+            found = np.bincount(row[k], weights=self.share, minlength=classes * _BINS)
+            shares[k] = found.reshape(classes, _BINS)
+        net = (squares - _DIMENSIONS * self.sigma**2) @ self.share
+        part = self.support**2 / np.maximum(net, self.least_square)[:, None]
+        bell = part ** (0.5 * (_DIMENSIONS - 1.0)) * np.exp(-0.5 * _DIMENSIONS * part)
+        start = 0.98 * bell / bell.sum(axis=1, keepdims=True) + 0.02 / _SUPPORT
+        own = [mixture_weights(d, shares[:, k], start, _ROUNDS) for k, d in enumerate(self.density)]
+        return np.stack(own, axis=1)
+
+    def means(self, weights: FloatArray) -> FloatArray:
+        """Weighted mean of the true lengths for each case, MPa."""
+        return np.asarray(weights @ self.support @ np.bincount(self.number, weights=self.share))
+
+    def drawn(self, weights: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """A true length for each grain (n,) from its class's weights (classes, support)."""
+        true = np.empty(len(self.number))
+        for k, own in enumerate(weights):
+            chosen = self.number == k
+            true[chosen] = rng.choice(self.support, int(chosen.sum()), p=own)
+        return true
 
 
 def _density(measured: FloatArray, true: FloatArray, sigma: float) -> FloatArray:
