@@ -141,6 +141,12 @@ def test_false_grains_do_not_count() -> None:
     assert mean_net_of_noise(measured, covariance).mean > found.mean + 10.0
 
 
+def test_less_length_than_the_noise_would_make_is_a_mean_of_none() -> None:
+    _, measured, covariance = _measured(62, 8.0)
+    found = mean_net_of_noise(measured, 30.0 * covariance)
+    assert 0.0 <= found.low < found.mean < 0.2 * measured.mean()
+
+
 def test_only_the_ratio_of_weights_counts() -> None:
     _, measured, covariance = _measured(61, 8.0)
     alike = mean_net_of_noise(measured, covariance)

@@ -3,9 +3,9 @@
 Noise lengthens a norm: where the error of a grain is half its von Mises stress, the measured mean
 is a third too high. So the distribution of the true stress is estimated with the noise known, by
 maximum likelihood, for grains of like errors at a time, and the mean is read from it. The measured
-value is taken as the length of a
-vector of five components (the deviator's) with normal errors of equal size: Rice's distribution
-in five dimensions.
+value is taken as the length of a vector of five components (the deviator's) with normal errors of
+equal size: Rice's distribution in five dimensions. What unlike errors along the five axes change
+is seen with simulated grains and taken off.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def mean_net_of_noise(
         again[k] = np.sum(vector**2, axis=1)
         true_mean[k] = share @ true
     off = grid.means(grid.distributions(again)) - true_mean
-    mean = float(grid.means(weights)[0] - off.mean())
+    mean = max(float(grid.means(weights)[0] - off.mean()), 0.0)
     # a bias that is taken off is known no better than its size
     se = float(np.hypot(off.std(ddof=1), off.mean()))
     pull = float(ndtri(0.5 * (1.0 + level)))
@@ -252,7 +252,7 @@ def mean_net_of_noise(
     return NetOfNoise(
         mean=mean,
         se=se,
-        low=mean - pull * se,
+        low=max(mean - pull * se, 0.0),
         high=mean + pull * se,
         measured=float(share @ von_mises),
         rms=rms[1],
@@ -297,8 +297,8 @@ class _Grid:
         number[np.argsort(sigma, kind="stable")] = np.arange(len(sigma)) * many // len(sigma)
         longest = float(length.max())
         width = longest / _BINS
-        support = (np.arange(_SUPPORT) + 0.5) * longest / _SUPPORT
-        centre = (np.arange(_BINS) + 0.5) * width
+        support = longest / _SUPPORT * np.linspace(0.5, _SUPPORT - 0.5, _SUPPORT)
+        centre = width * np.linspace(0.5, _BINS - 0.5, _BINS)
         of_class = np.bincount(number, weights=share)
         own = np.sqrt(np.bincount(number, weights=share * sigma**2) / of_class)
         # an error much below the spacing of the support would fall between its points

@@ -44,7 +44,7 @@ _DECONVOLVED = (
 )
 _GRAIN_BY_GRAIN = (
     "With fewer than 30 grains, or without stated errors, what noise adds is taken off each grain "
-    "from its own covariance ({states})."
+    "from its own covariance ({states}); without a covariance nothing is."
 )
 
 
@@ -90,8 +90,7 @@ def draw_von_mises(cell: Cell) -> Drawing | None:
             "Von Mises stress by state. "
             + _EXTREMES.format(points="99.5 % point")
             + " (b) The mean with 68 % (thick) and "
-            "95 % (thin) intervals; the part that all grains share (strain-free reference, drift) "
-            f"is up to {_shared_percent(found):.0f} % of the standard error here. " + _counts(found)
+            "95 % (thin) intervals; " + _shared_in_words(found) + " " + _counts(found)
         ),
         how=(
             _NET_OF_LENGTH.format(most=most, how=_how_taken_off(found))
@@ -125,6 +124,18 @@ def _figure(found: list[StateStress], kind: StressKind) -> Any:
 
 def _shared_percent(found: list[StateStress]) -> float:
     return 100.0 * max(s.mean_common / s.mean_se if s.mean_se else 0.0 for s in found)
+
+
+def _shared_in_words(found: list[StateStress]) -> str:
+    percent = _shared_percent(found)
+    if percent < 0.5:
+        return (
+            "what all grains share (strain-free reference, drift) is no part of their error here."
+        )
+    return (
+        "the part that all grains share (strain-free reference, drift) is up to "
+        f"{percent:.0f} % of the standard error here."
+    )
 
 
 def _counts(found: list[StateStress]) -> str:
@@ -233,6 +244,8 @@ def draw_means(axes: Any, found: list[StateStress], kind: StressKind) -> None:
     axes.plot(x, mean, "s", color="white", markeredgecolor=INK, markersize=3.4)
     if kind == HYDROSTATIC:
         axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
+    elif axes.get_ylim()[0] < 0.0:
+        axes.set_ylim(bottom=0.0)
     axes.set_ylabel(f"mean {WORDS[kind]} stress (MPa)")
     _label_states(axes, found, width=8)
 
