@@ -36,7 +36,7 @@ from _drawn_cells import (
 from mesolith.axes import FloatArray
 from mesolith.link.extremes import extreme_grains
 from mesolith.link.hotspots import choose_spots, neighbourhoods, spot_changes
-from mesolith.link.mean_von_mises import mean_von_mises
+from mesolith.link.mean_von_mises import mean_net_of_noise
 from mesolith.link.means import thirds_of_size
 from mesolith.link.pathways import stress_pathways
 from mesolith.link.transitions import direction_separation
@@ -99,10 +99,10 @@ def stress_outcomes(
         shear = truth.stress_von_mises[row[own & asked]]
         e = extreme_grains(stress, sigma, real=real, seed=seed)
         low, high = np.quantile(true, [e.fraction, 1.0 - e.fraction])
-        mean = mean_von_mises(
+        mean = mean_net_of_noise(
             np.asarray(final.stress_von_mises)[own],
             np.asarray(final.stress_covariance)[own],
-            real=real,
+            weight=real,
             seed=seed,
         )
         outcomes[:, g] = [

@@ -177,3 +177,21 @@ def test_von_mises_table_holds_the_mean_net_of_noise(cell: Cell) -> None:
     assert np.all(
         table["stress_von_mises_mean_mpa_se"] > table["stress_von_mises_mean_mpa_common_se"]
     )
+
+
+def test_von_mises_figure_says_how_noise_was_taken_off(cell: Cell) -> None:
+    (figure,) = (f for f in FIGURES if f.name == "von_mises_by_state")
+    whole = drawn(figure, cell)
+    assert "Rice's distribution" in whole.how
+    assert "fewer than 30 grains" not in whole.how
+    grains = dataclasses.replace(cell.states[0][GrainMap], stress_covariance=None)
+    first = cell.states[0]
+    bare = dataclasses.replace(first, handles={**first.handles, GrainMap: lambda: grains})
+    one = drawn(figure, dataclasses.replace(cell, states=(bare, *cell.states[1:])))
+    assert f"each grain from its own covariance ({first.name})" in one.how
+    alone = drawn(figure, dataclasses.replace(cell, states=(bare,)))
+    assert "Rice's distribution" not in alone.how
+    # without an error nothing is known of the noise, so nothing is taken off
+    assert alone.table["stress_von_mises_mean_mpa"] == pytest.approx(
+        alone.table["stress_von_mises_mean_as_measured_mpa"]
+    )

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from mesolith.link.findings import DIRECTION, LEVEL
+from mesolith.link.mean_von_mises import mean_von_mises
 from mesolith.link.spread import sample_error, true_spread
-from mesolith.link.von_mises_mean import mean_von_mises
 from mesolith.numerics.spatial import holm_p_values
 from mesolith.records.cell import Cell
 from mesolith.records.extremes import ExtremeGrains, StressExtremes
@@ -159,13 +159,18 @@ def _values(cell: Cell, names: dict[str, str]) -> dict[tuple[str, str], Value]:
 
 
 def _mean_von_mises(state: str, grains: GrainMap) -> Value:
-    """The mean with the error of a sample, to which the noise of the grains belongs."""
+    """The mean with the error of a sample, to which the noise of the grains belongs.
+
+    The scatter of the grains, each with its own bias taken off, holds their noise; what the
+    deconvolution adds to that is added.
+    """
     found = mean_von_mises(grains, state=state)
     known = np.isfinite(np.asarray(grains.stress_von_mises))
-    weight = grains.radius[known] ** 3 / np.sum(grains.radius[known] ** 3)
-    parts = weight * (found.net - found.mean)
+    parts = found.weight * (found.net - found.weight @ found.net)
     error, blocks = sample_error(parts, grains.position[known], grains.radius[known])
-    se = float(np.hypot(error, found.common))
+    held = float(found.weight**2 @ found.along**2)
+    added = max(found.noise**2 - held, 0.0)
+    se = float(np.sqrt(error**2 + added + found.common**2))
     return Value(found.mean, se, "MPa", found.grains, max(blocks - 1.0, 1.0))
 
 

@@ -228,11 +228,16 @@ def _true_distribution(
 def mixture_weights(
     likelihood: FloatArray, share: FloatArray, start: FloatArray, rounds: int
 ) -> FloatArray:
-    """Weights of the shapes by expectation and maximisation."""
-    share, mixture = share / share.sum(), start
+    """Weights of the shapes by expectation and maximisation.
+
+    ``likelihood`` (values, shapes); ``share`` (..., values) and ``start`` (..., shapes) may hold
+    several cases at once.
+    """
+    share, mixture = share / share.sum(axis=-1, keepdims=True), start
     for _ in range(rounds):
-        mixture = mixture * ((share / np.maximum(likelihood @ mixture, 1e-300)) @ likelihood)
-        mixture = mixture / mixture.sum()
+        seen = np.maximum(mixture @ likelihood.T, 1e-300)
+        mixture = mixture * ((share / seen) @ likelihood)
+        mixture = mixture / mixture.sum(axis=-1, keepdims=True)
     return mixture
 
 

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mesolith.link.von_mises_mean import mean_von_mises
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.followed import StressKind
-from mesolith.records.grains import GrainMap
 from mesolith.records.style import (
     BLUE,
     FAINT,
@@ -36,8 +34,17 @@ _EXTREMES = (
     "the most extreme of so many grains."
 )
 _NET_OF_LENGTH = (
-    "A von Mises stress is a length, and noise lengthens it in every grain: what it adds is taken "
-    "off each grain from its own covariance, by up to {most:.0f} MPa in the mean here. "
+    "A von Mises stress is a length, and noise lengthens it in every grain, by up to "
+    "{most:.0f} MPa in the mean here. {how} The mean is weighted by volume. "
+)
+_DECONVOLVED = (
+    "So the mean is that of the true stress whose distribution, lengthened by normal noise of the "
+    "stated covariances, explains the measured ones best (Rice's distribution in five dimensions); "
+    "its error is the scatter of simulated grains of the same volumes and errors."
+)
+_GRAIN_BY_GRAIN = (
+    "With fewer than 30 grains, or without stated errors, what noise adds is taken off each grain "
+    "from its own covariance ({states}); without a covariance nothing is."
 )
 
 
@@ -76,26 +83,23 @@ def draw_von_mises(cell: Cell) -> Drawing | None:
     found = state_stresses(cell, VON_MISES)
     if not found:
         return None
-    measured = [_mean_as_measured(cell, s) for s in found]
-    most = max(value - s.mean for value, s in zip(measured, found, strict=True))
+    most = max(s.mean_as_measured - s.mean for s in found)
     return Drawing(
         figure=_figure(found, VON_MISES),
         caption=(
             "Von Mises stress by state. "
             + _EXTREMES.format(points="99.5 % point")
             + " (b) The mean with 68 % (thick) and "
-            "95 % (thin) intervals; the part that all grains share (how well the noise is known "
-            f"that is taken out) is up to {_shared_percent(found):.0f} % of the standard error "
-            "here. " + _counts(found)
+            "95 % (thin) intervals; " + _shared_in_words(found) + " " + _counts(found)
         ),
         how=(
-            _NET_OF_LENGTH.format(most=most) + "The noise is taken to be known to 10 % in "
-            "variance; the mean is weighted by volume. Smallest and largest grain are as "
-            "measured; the smallest is what noise makes of none."
+            _NET_OF_LENGTH.format(most=most, how=_how_taken_off(found))
+            + "The 99.5 % point is of stresses with the bias of each grain taken off. Smallest and "
+            "largest grain are as measured; the smallest is what noise makes of none."
         ),
         cite=("Form of the figure: M. B. Dixit et al., Nature Materials 21, 1298 (2022), Fig. S5",),
         table=stress_table(found, VON_MISES)
-        | {"stress_von_mises_mean_as_measured_mpa": np.array(measured)},
+        | {"stress_von_mises_mean_as_measured_mpa": np.array([s.mean_as_measured for s in found])},
         plot=("stress_von_mises_mean_mpa", "state_number", "stress_von_mises_mean_mpa_se"),
     )
 
@@ -122,12 +126,28 @@ def _shared_percent(found: list[StateStress]) -> float:
     return 100.0 * max(s.mean_common / s.mean_se if s.mean_se else 0.0 for s in found)
 
 
+def _shared_in_words(found: list[StateStress]) -> str:
+    percent = _shared_percent(found)
+    if percent < 0.5:
+        return (
+            "what all grains share (strain-free reference, drift) is no part of their error here."
+        )
+    return (
+        "the part that all grains share (strain-free reference, drift) is up to "
+        f"{percent:.0f} % of the standard error here."
+    )
+
+
 def _counts(found: list[StateStress]) -> str:
     return f"Grains: {', '.join(f'{s.grains:,}' for s in found)}."
 
 
-def _mean_as_measured(cell: Cell, state: StateStress) -> float:
-    return mean_von_mises(cell.state(state.state)[GrainMap], state=state.state).measured
+def _how_taken_off(found: list[StateStress]) -> str:
+    by_grain = [s.state for s in found if not s.deconvolved]
+    words = [_DECONVOLVED] if len(by_grain) < len(found) else []
+    if by_grain:
+        words.append(_GRAIN_BY_GRAIN.format(states=", ".join(by_grain)))
+    return " ".join(words)
 
 
 def draw_extremes(axes: Any, found: list[StateStress], kind: StressKind) -> None:
@@ -224,6 +244,8 @@ def draw_means(axes: Any, found: list[StateStress], kind: StressKind) -> None:
     axes.plot(x, mean, "s", color="white", markeredgecolor=INK, markersize=3.4)
     if kind == HYDROSTATIC:
         axes.axhline(0.0, color=FAINT, linewidth=0.4, dashes=(4, 3), zorder=0)
+    elif axes.get_ylim()[0] < 0.0:
+        axes.set_ylim(bottom=0.0)
     axes.set_ylabel(f"mean {WORDS[kind]} stress (MPa)")
     _label_states(axes, found, width=8)
 

@@ -8,8 +8,8 @@ from statistics import NormalDist
 import numpy as np
 
 from mesolith.axes import FloatArray
+from mesolith.link.mean_von_mises import mean_von_mises
 from mesolith.link.means import mean_stress
-from mesolith.link.von_mises_mean import mean_von_mises
 from mesolith.records.cell import Cell
 from mesolith.records.followed import StressKind
 from mesolith.records.grains import GrainMap
@@ -24,7 +24,8 @@ class StateStress:
     """Stress over the grains of one state, MPa; hydrostatic with tension positive, or von Mises.
 
     The mean is weighted by volume; that of the von Mises stress is without the length that noise
-    adds. ``mean_random`` and ``mean_common`` are its standard errors
+    adds, which ``mean_as_measured`` holds; ``deconvolved`` is False where it was taken off grain
+    by grain. ``mean_random`` and ``mean_common`` are its standard errors
     from the grains (noise and volumes) and from what shifts all grains together (reference,
     drift). ``low`` and ``high`` are the smallest and the
     largest grain with their random errors; ``robust_low`` and ``robust_high`` the 0.5 and 99.5 %
@@ -43,6 +44,8 @@ class StateStress:
     robust_low: tuple[float, float, float]
     robust_high: tuple[float, float, float]
     noise_reach: float
+    mean_as_measured: float
+    deconvolved: bool = True
 
     @property
     def mean_se(self) -> float:
@@ -129,15 +132,19 @@ def _hydrostatic(
     stress = np.asarray(grains.stress_hydrostatic)[good]
     sigma = grains.stress_hydrostatic_se
     error = np.zeros(len(stress)) if sigma is None else np.nan_to_num(sigma[good])
+    mean, own_error, common_error = _mean(name, grains, good, reference)
     return StateStress(
         name,
         index,
         len(stress),
-        *_mean(name, grains, good, reference),
+        mean,
+        own_error,
+        common_error,
         *_ends(stress, error),
         robust_low=_robust_extreme(stress, error, TAIL),
         robust_high=_robust_extreme(stress, error, 1.0 - TAIL),
         noise_reach=_reach(error),
+        mean_as_measured=mean,
     )
 
 
@@ -160,6 +167,8 @@ def _von_mises(
         robust_low=_robust_extreme(found.net, np.zeros(len(stress)), TAIL),
         robust_high=_robust_extreme(found.net, found.along, 1.0 - TAIL),
         noise_reach=_reach(found.along),
+        mean_as_measured=found.measured,
+        deconvolved=found.deconvolved,
     )
 
 
