@@ -54,7 +54,8 @@ def test_a_part_that_kills_its_worker_twice_is_reported_with_its_memory(tmp_path
     greedy = part(
         "greedy",
         "spend_and_die",
-        settings={"megabytes": 300},
+        # more than this process itself ever held: a lower peak of a child is not told apart
+        settings={"megabytes": 1200},
         cost=Cost(memory_bytes=100_000_000),
     )
     after, apart = part("after", after=[greedy]), part("apart")
@@ -66,7 +67,7 @@ def test_a_part_that_kills_its_worker_twice_is_reported_with_its_memory(tmp_path
     assert "toy.spend_and_die [greedy]: the worker process died twice" in text
     assert "declared 100 MB" in text
     peak = float(text.partition("peak memory ")[2].partition(" MB")[0])
-    assert 300 <= peak <= 450
+    assert 1200 <= peak <= 1400
     assert [p.label for p in outcome.skipped] == ["after"]
     assert [p.label for p in outcome.computed] == ["apart"]
     assert bench.starts().count(greedy.title) == 2
