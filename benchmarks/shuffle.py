@@ -211,7 +211,8 @@ def judge_case(case: Case, seed: int, folder: Path, ledger: Ledger) -> None:
     zeroed = analysed(folder / "zeroed")
     for question, must in case.if_zeroed.items():
         judge_change(f"{case.name}, zeroed", question, original, zeroed, must, ledger)
-    judge_extremes(f"{case.name}, zeroed", (original, 0), (zeroed, last), ledger)
+    points = ("high_point", "low_point")
+    judge_extremes(f"{case.name}, zeroed", (original, 0), (zeroed, last), ledger, points)
 
     if case.name == "changes":
         current_doubled(source, folder / "doubled")
@@ -248,14 +249,18 @@ def judge_change(
 
 
 def judge_extremes(
-    where: str, before: tuple[Cell, int], after: tuple[Cell, int], ledger: Ledger
+    where: str,
+    before: tuple[Cell, int],
+    after: tuple[Cell, int],
+    ledger: Ledger,
+    sides: tuple[str, str] = ("highest", "lowest"),
 ) -> None:
-    """Highest and lowest stress of a state of either cell agree within both intervals."""
+    """These two extremes of the stress in a state of either cell agree within both intervals."""
     one, two = (cell[StressExtremes].extremes[state] for cell, state in (before, after))
-    for side in ("highest", "lowest"):
+    for side in sides:
         values = getattr(one, side), getattr(two, side)
         reach = sum(getattr(e, f"{side}_high") - getattr(e, f"{side}_low") for e in (one, two))
-        text = f"{where}: {side} stress {values[0]:.0f} -> {values[1]:.0f} MPa, must be kept"
+        text = f"{where}: {side.replace('_', ' ')} of stress {values[0]:.0f} -> {values[1]:.0f} MPa, must be kept"
         ledger.judge(text, abs(values[1] - values[0]) <= reach)
 
 
