@@ -29,8 +29,8 @@ planted: the cell "changes" must say so. What must happen then:
 
 A finding is there where the report's table of findings says "found" or "indicated". It is kept
 where it still says so and more than half of the estimate is left; lost where it does not say
-"found" (which chance alone makes it say in at most 5 % of tables) and less than half is left.
-The bar is that all of it holds.
+"found" (which chance alone makes it say in at most 5 % of tables) and less than half is left,
+within two standard errors of what is left. The bar is that all of it holds.
 """
 
 from __future__ import annotations
@@ -191,13 +191,13 @@ def judge_case(case: Case, seed: int, folder: Path, ledger: Ledger) -> None:
         set_in_section(source, "hedm", line)
     original = analysed(source)
     for question in case.if_zeroed:
-        verdict, estimate, p = answer(original, question)
+        verdict, estimate, _, p = answer(original, question)
         ledger.judge(
             f"{case.name}, as written: {question[0]} {estimate:.3g}, p {p:.4f}: {verdict}",
             verdict in (FOUND, INDICATED),
         )
     if case.name == "changes":
-        verdict, _, _ = answer(original, DIRECTION)
+        verdict, _, _, _ = answer(original, DIRECTION)
         ledger.judge(f"{case.name}: direction of four transitions: {verdict}", verdict == UNTOLD)
 
     stresses_shuffled(source, folder / "shuffled", seed=seed)
@@ -225,26 +225,28 @@ def analysed(folder: Path) -> Cell:
     return mesolith.open(folder / "result" / "cell.nxs")
 
 
-def answer(cell: Cell, question: Question) -> tuple[str, float, float]:
-    """Verdict, estimate and p-value of a question in the report's table."""
+def answer(cell: Cell, question: Question) -> tuple[str, float, float, float]:
+    """Verdict, estimate, its standard error and p-value of a question in the report's table."""
     findings = cell[Findings]
     asked = list(zip(findings.subject, findings.question, strict=True))
     row = asked.index(question)
-    return findings.verdict[row], float(findings.estimate[row]), float(findings.p[row])
+    error = 0.5 * float(findings.high[row] - findings.low[row])
+    return findings.verdict[row], float(findings.estimate[row]), error, float(findings.p[row])
 
 
 def judge_change(
     where: str, question: Question, original: Cell, altered: Cell, must: str, ledger: Ledger
 ) -> None:
     """A finding that must be kept is found; one that must be lost is neither found nor large."""
-    _, before, _ = answer(original, question)
-    verdict, after, p = answer(altered, question)
+    _, before, _, _ = answer(original, question)
+    verdict, after, error, p = answer(altered, question)
     text = f"{where}: {question[0]} {before:.3g} -> {after:.3g}, p {p:.4f}: {verdict}"
     if must == KEPT:
         good = verdict in (FOUND, INDICATED) and after / before > 0.5
     else:
         open_verdict = question in OF_SPOTS and where.endswith("shuffled")
-        good = abs(after / before) < 0.5 and (open_verdict or verdict != FOUND)
+        small = abs(after) - 2.0 * error < 0.5 * abs(before)
+        good = small and (open_verdict or verdict != FOUND)
     ledger.judge(f"{text}, must be {must}", good)
 
 
@@ -260,7 +262,8 @@ def judge_extremes(
     for side in sides:
         values = getattr(one, side), getattr(two, side)
         reach = sum(getattr(e, f"{side}_high") - getattr(e, f"{side}_low") for e in (one, two))
-        text = f"{where}: {side.replace('_', ' ')} of stress {values[0]:.0f} -> {values[1]:.0f} MPa, must be kept"
+        change = f"{values[0]:.0f} -> {values[1]:.0f} MPa"
+        text = f"{where}: {side.replace('_', ' ')} of stress {change}, must be kept"
         ledger.judge(text, abs(values[1] - values[0]) <= reach)
 
 
