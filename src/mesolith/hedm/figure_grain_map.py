@@ -13,9 +13,15 @@ from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.grains import GrainMap
 from mesolith.records.lives import motions_since_first
+from mesolith.records.pellet import (
+    Pellet,
+    draw_outline,
+    draw_triad,
+    pellet_around,
+    projected,
+    seen_height,
+)
 from mesolith.records.style import (
-    FAINT,
-    INK,
     MM_PER_INCH,
     axes_mm,
     diverging_map,
@@ -24,9 +30,6 @@ from mesolith.records.style import (
     new_figure,
 )
 
-# seen from the side and a little from above, in rad
-_AZIMUTH = np.deg2rad(-58.0)
-_ELEVATION = np.deg2rad(24.0)
 _ACROSS = 3
 _WHAT = (
     "at their centres of mass, coloured by hydrostatic stress, tension positive. Area as the "
@@ -47,7 +50,7 @@ def draw(cell: Cell) -> Drawing | None:
     shown = shown[:1] + shown[1:][-1:]
     if not shown:
         return None
-    limit, pellets = _limit(shown), [_pellet(cell, grains) for _, grains in shown]
+    limit, pellets = _limit(shown), [pellet_around(cell, g.position) for _, g in shown]
     with house_style():
         figure = new_figure(86.0)
         scale = min(_scale(pellet, _LARGE) for pellet in pellets)
@@ -74,7 +77,7 @@ def draw_all(cell: Cell) -> Drawing | None:
     shown = _states_with_stress(cell)
     if len(shown) < 3:
         return None
-    limit, pellets = _limit(shown), [_pellet(cell, grains) for _, grains in shown]
+    limit, pellets = _limit(shown), [pellet_around(cell, g.position) for _, g in shown]
     rows = -(-(len(shown) + 1) // _ACROSS)
     height = rows * (_SMALL.height + 4.0) + 1.0
     with house_style():
@@ -151,37 +154,9 @@ _LARGE = _Size(80.0, 78.0, 62.0)
 _SMALL = _Size(58.0, 52.0, 42.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pellet:
-    """Outline of the electrolyte: its middle on sample axes, diameter and height, um."""
-
-    middle: FloatArray
-    diameter: float
-    height: float
-
-
-def _pellet(cell: Cell, grains: GrainMap) -> _Pellet:
-    """Diameter and height from cell.toml, else from the grains; the middle is the grains'."""
-    low, high = grains.position.min(axis=0), grains.position.max(axis=0)
-    middle = (low + high) / 2.0
-    reach = float(np.linalg.norm((grains.position - middle)[:, :2], axis=1).max())
-    diameter = float(cell.conditions.get("cell.diameter_um") or 2.0 * reach or 1.0)
-    height = float(cell.conditions.get("cell.thickness_um") or high[2] - low[2])
-    return _Pellet(middle, diameter, height)
-
-
-def _project(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Horizontal and vertical coordinate on the page, and nearness to the eye."""
-    ca, sa = np.cos(_AZIMUTH), np.sin(_AZIMUTH)
-    ce, se = np.cos(_ELEVATION), np.sin(_ELEVATION)
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    forward = ca * x + sa * y
-    return -sa * x + ca * y, ce * z - se * forward, ce * forward + se * z
-
-
-def _scale(pellet: _Pellet, size: _Size) -> float:
+def _scale(pellet: Pellet, size: _Size) -> float:
     """Page points for one um such that the pellet fills a panel."""
-    tall = pellet.height * np.cos(_ELEVATION) + pellet.diameter * np.sin(_ELEVATION)
+    tall = seen_height(pellet)
     room = min(size.width / (1.12 * pellet.diameter), size.filled / (1.06 * tall))
     return float(room * 72.0 / MM_PER_INCH)
 
@@ -190,13 +165,13 @@ def _panel(
     axes: Any,
     grains: GrainMap,
     limit: float,
-    pellet: _Pellet,
+    pellet: Pellet,
     scale: float,
     size: _Size,
     *,
     triad: bool = True,
 ) -> None:
-    horizontal, vertical, near = _project(grains.position - pellet.middle)
+    horizontal, vertical, near = projected(grains.position - pellet.middle)
     stress = np.nan_to_num(_stress(grains))
     share = np.clip(np.abs(stress) / limit, 0.0, 1.0)
     colours = diverging_map()(0.5 + 0.5 * np.clip(stress / limit, -1.0, 1.0))
@@ -205,7 +180,7 @@ def _panel(
     colours[:, 3] = quiet + (0.95 - quiet) * share**1.2
     points = np.maximum(2.0 * grains.radius * scale, 1.2) ** 2
     order = np.argsort(near, kind="stable")
-    _outline(axes, pellet, behind=True)
+    draw_outline(axes, pellet, behind=True)
     axes.scatter(
         horizontal[order],
         vertical[order],
@@ -214,59 +189,14 @@ def _panel(
         linewidths=0,
         rasterized=True,
     )
-    _outline(axes, pellet, behind=False)
+    draw_outline(axes, pellet, behind=False)
     width, height = (side * 72.0 / MM_PER_INCH / scale for side in (size.width, size.height))
     axes.set_xlim(-width / 2, width / 2)
     axes.set_ylim(-height * 0.55, height * 0.45)
     axes.set_axis_off()
     if triad:
-        _triad(axes, pellet)
-
-
-def _outline(axes: Any, pellet: _Pellet, *, behind: bool) -> None:
-    angle = np.linspace(0.0, 2.0 * np.pi, 181)
-    radius = pellet.diameter / 2.0
-    ends = (-pellet.height / 2.0, pellet.height / 2.0)
-    for z in ends:
-        ring = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full(181, z)])
-        x, y, near = _project(ring)
-        hidden = (near < _project(np.array([0.0, 0.0, z]))[2]) & (z == ends[0])
-        mask = hidden if behind else ~hidden
-        axes.plot(
-            np.where(mask, x, np.nan),
-            np.where(mask, y, np.nan),
-            color=FAINT if behind else INK,
-            linewidth=0.6,
-        )
-    if not behind:
-        for side in (-radius, radius):
-            edge = side * np.array([-np.sin(_AZIMUTH), np.cos(_AZIMUTH)])
-            x, y, _ = _project(np.array([[*edge, z] for z in ends]))
-            axes.plot(x, y, color=INK, linewidth=0.6)
-
-
-def _triad(axes: Any, pellet: _Pellet) -> None:
-    """Three short axes with a length beside the pellet's foot."""
-    diameter = pellet.diameter
-    length = _round_length(diameter / 6.0)
-    x0, y0, _ = _project(np.array([0.0, 0.0, -pellet.height / 2.0]))
-    left, bottom = float(x0) - 0.50 * diameter, float(y0) - 0.27 * diameter
-    for name, axis in (("x", [1, 0, 0]), ("y", [0, 1, 0]), ("z", [0, 0, 1])):
-        dx, dy, _ = _project(length * np.array(axis, dtype=float))
-        axes.annotate(
-            "",
-            (left + dx, bottom + dy),
-            (left, bottom),
-            arrowprops={"arrowstyle": "-|>", "linewidth": 0.7, "color": INK, "mutation_scale": 5},
-        )
-        axes.text(left + 1.35 * dx, bottom + 1.25 * dy, name, ha="center", va="center")
-    axes.text(left - 0.01 * diameter, bottom - 0.115 * diameter, f"{length:g} µm each", ha="left")
-
-
-def _round_length(value: float) -> float:
-    """Largest of 1, 2, 5 times a power of ten not above ``value``."""
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= value * 1.0001))
+        low = float(projected(np.array([0.0, 0.0, -pellet.height / 2.0]))[1])
+        draw_triad(axes, pellet, -0.50 * pellet.diameter, low - 0.27 * pellet.diameter)
 
 
 def _colour_bar(axes: Any, limit: float) -> None:

@@ -15,7 +15,7 @@ from mesolith.records.cell import Cell
 from mesolith.records.findings import Findings
 from mesolith.report.cell_facts import CONDITIONS, facts
 from mesolith.report.condition_words import value_in_words, words_of_key
-from mesolith.report.page import figure_html, style_of_page
+from mesolith.report.page import figure_html, page_html
 from mesolith.report.picture import Picture
 
 COMPARISONS: tuple[Figure, ...] = (
@@ -73,15 +73,17 @@ def comparison_html(
         ("findings", "Findings of each cell", _findings(cells)),
     ]
     kept = [section for section in sections if section[2]]
-    return _TEMPLATE.format(
+    return page_html(
         title=escape(" and ".join(cell.name for cell in cells)),
-        style=style_of_page() + _OWN_STYLE,
+        kind="comparison",
         subtitle=f"{len(cells)} cells side by side, the first one in front of each difference",
-        links="".join(f'<a href="#{place}">{heading}</a>' for place, heading, _ in kept),
+        links=[(place, heading) for place, heading, _ in kept],
         sections="\n".join(
             f'<section id="{place}"><h2>{heading}</h2>{text}</section>'
             for place, heading, text in kept
         ),
+        footer="Made by Mesolith from each cell's own cell.nxs.",
+        style=_OWN_STYLE,
     )
 
 
@@ -334,25 +336,4 @@ _OWN_STYLE = """
 table.compare th[scope=row] { text-align: left; font-weight: 400; }
 table.compare tr.unlike td, table.compare tr.differ td:last-child { color: var(--warn); }
 table.compare tr.differ td:last-child { font-weight: 650; }
-"""
-_TEMPLATE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} – comparison</title>
-<link rel="icon" href="data:,">
-<style>
-{style}
-</style>
-</head>
-<body>
-<header class="top"><h1>{title}</h1><p>{subtitle}</p></header>
-<nav class="contents" aria-label="Contents">{links}</nav>
-<main>
-{sections}
-</main>
-<footer>Made by Mesolith from each cell's own cell.nxs.</footer>
-</body>
-</html>
 """

@@ -12,6 +12,7 @@ from mesolith.numerics.kmeans import k_means
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains
+from mesolith.records.pellet import Pellet, oblique_view, pellet_around, projected
 from mesolith.records.space import SpatialStatistics, StressClusters
 from mesolith.records.style import (
     FAINT,
@@ -23,7 +24,6 @@ from mesolith.records.style import (
     new_figure,
 )
 from mesolith.report.lettering import fitted, plain
-from mesolith.report.pellet import Pellet, oblique_view, pellet_around, projected
 
 _SHUFFLES, _STARTS = 9, 2
 _MOST = 3_000  # grains that take part in a shuffle

@@ -11,9 +11,9 @@ from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.hotspots import HotSpots, SpotHistory
+from mesolith.records.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 from mesolith.records.style import BLUE, INK, MM_PER_INCH, RED, axes_mm, house_style, new_figure
 from mesolith.report.lettering import fitted, thousands
-from mesolith.report.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 
 COLOURS = {"hot": RED, "cold": BLUE}
 _WORDS = {"hot": "hottest", "cold": "coldest"}

@@ -10,10 +10,10 @@ from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.followed import FollowedGrains
 from mesolith.records.pathways import Pathways, StressPathways
+from mesolith.records.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 from mesolith.records.style import BLUE, FAINT, INK, RED, axes_mm, house_style, letter, new_figure
 from mesolith.report.intervals import LEVEL, Z68, Z95, draw_estimate, known
 from mesolith.report.lettering import chance, fitted, plain
-from mesolith.report.pellet import Pellet, pellet_around, scale_bar, side_view, top_view
 
 _COLOURS = {1: RED, -1: BLUE, 0: FAINT}
 _NAMES = {1: "direction 1: plating", -1: "direction 2: stripping", 0: "no current"}

@@ -21,6 +21,7 @@ from mesolith.report.story import failed, failure, story
 from mesolith.report.viewer.viewer import viewer_html
 
 STORY = "story"
+_FOOTER = "Made by Mesolith. Numbers stand in tables/, all of it in cell.nxs beside this page."
 START, END = "<!-- provenance -->", "<!-- /provenance -->"
 _URGENT = (("gap", "Gaps: data left out"), ("warning", "Warnings"))
 _CALM = (("assumed", "Assumed: values nobody gave"), ("note", "Notes"))
@@ -48,14 +49,37 @@ def write_report(path: Path, *, cell: Cell, pictures: Sequence[Picture]) -> None
     links += [] if viewer is None else [("grains", "3-D view")]
     links += [("figures", "Figures")] if rest else []
     links += [("provenance", "Provenance")]
-    html = _TEMPLATE.format(
+    html = page_html(
         title=escape(cell.name),
-        style=style_of_page(),
+        kind="report",
         subtitle=_subtitle(cell),
-        links="".join(f'<a href="#{place}">{word}</a>' for place, word in links),
+        links=links,
         sections="\n".join(section for section in sections if section),
+        footer=_FOOTER,
     )
     path.write_text(html, encoding="utf-8", newline="\n")
+
+
+def page_html(
+    *,
+    title: str,
+    kind: str,
+    subtitle: str,
+    links: Sequence[tuple[str, str]],
+    sections: str,
+    footer: str,
+    style: str = "",
+) -> str:
+    """A whole page in the house's look; ``links`` are (place, word), all texts are escaped."""
+    return _TEMPLATE.format(
+        title=title,
+        kind=kind,
+        style=style_of_page() + style,
+        subtitle=subtitle,
+        links="".join(f'<a href="#{place}">{word}</a>' for place, word in links),
+        sections=sections,
+        footer=footer,
+    )
 
 
 def with_provenance(page: str, provenance: Mapping[str, Any]) -> str:
@@ -212,7 +236,7 @@ _TEMPLATE = """<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} – report</title>
+<title>{title} – {kind}</title>
 <link rel="icon" href="data:,">
 <style>
 {style}
@@ -224,7 +248,7 @@ _TEMPLATE = """<!DOCTYPE html>
 <main>
 {sections}
 </main>
-<footer>Made by Mesolith. Numbers stand in tables/, all of it in cell.nxs beside this page.</footer>
+<footer>{footer}</footer>
 </body>
 </html>
 """

@@ -91,24 +91,38 @@ def projected(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 def oblique_view(axes: Any, pellet: Pellet) -> None:
     """Outline in the oblique view, with the three axes beside its foot; axes are equal."""
+    draw_outline(axes, pellet, behind=True)
+    draw_outline(axes, pellet, behind=False)
+    tall = seen_height(pellet)
+    _bare(axes, 1.1 * pellet.diameter, 1.2 * tall)
+    draw_triad(axes, pellet, -0.53 * pellet.diameter, -0.52 * tall)
+
+
+def seen_height(pellet: Pellet) -> float:
+    """Height of the pellet on the page in the oblique view, um."""
+    return float(pellet.height * np.cos(ELEVATION) + pellet.diameter * np.sin(ELEVATION))
+
+
+def draw_outline(axes: Any, pellet: Pellet, *, behind: bool) -> None:
+    """Those edges in the oblique view that lie behind what is inside, or those before it."""
     angle = np.linspace(0.0, 2.0 * np.pi, 181)
     radius, half = pellet.diameter / 2.0, pellet.height / 2.0
     for z in (-half, half):
         ring = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), np.full(181, z)])
         x, y, near = projected(ring)
         hidden = (near < projected(np.array([0.0, 0.0, z]))[2]) & (z < 0.0)
-        axes.plot(np.where(hidden, x, np.nan), np.where(hidden, y, np.nan), color=FAINT, lw=0.6)
-        axes.plot(np.where(hidden, np.nan, x), np.where(hidden, np.nan, y), color=INK, lw=0.6)
-    for side in (-radius, radius):
-        edge = side * np.array([-np.sin(AZIMUTH), np.cos(AZIMUTH)])
-        x, y, _ = projected(np.array([[*edge, z] for z in (-half, half)]))
-        axes.plot(x, y, color=INK, linewidth=0.6)
-    tall = pellet.height * np.cos(ELEVATION) + pellet.diameter * np.sin(ELEVATION)
-    _bare(axes, 1.1 * pellet.diameter, 1.2 * tall)
-    _triad(axes, pellet, -0.53 * pellet.diameter, -0.52 * tall)
+        shown = hidden if behind else ~hidden
+        colour = FAINT if behind else INK
+        axes.plot(np.where(shown, x, np.nan), np.where(shown, y, np.nan), color=colour, lw=0.6)
+    if not behind:
+        for side in (-radius, radius):
+            edge = side * np.array([-np.sin(AZIMUTH), np.cos(AZIMUTH)])
+            x, y, _ = projected(np.array([[*edge, z] for z in (-half, half)]))
+            axes.plot(x, y, color=INK, linewidth=0.6)
 
 
-def _triad(axes: Any, pellet: Pellet, left: float, bottom: float) -> None:
+def draw_triad(axes: Any, pellet: Pellet, left: float, bottom: float) -> None:
+    """Three short axes of one length in the oblique view, their foot at a place of the page."""
     length = round_length(pellet.diameter / 6.0)
     for name, axis in (("x", [1, 0, 0]), ("y", [0, 1, 0]), ("z", [0, 0, 1])):
         dx, dy, _ = projected(length * np.array(axis, dtype=float))
