@@ -126,6 +126,24 @@ def planted_change(position: FloatArray, truth: FloatArray) -> FloatArray:
     return added
 
 
+def uneven_change(rng: np.random.Generator) -> Plant:
+    """Around the hottest 4 % of the grains stress rises after the first state, unlike from spot
+    to spot (by half of the mean), and stays.
+    """
+
+    def plant(position: FloatArray, truth: FloatArray) -> FloatArray:
+        added = np.zeros_like(truth)
+        near = neighbour_graph(position, 2.0 * PELLET["spacing"], itself=True)
+        hot = spots_of(truth[:, 0], kind="hot", count=round(0.04 * len(truth)))
+        size = EFFECTS["hot_spot_change"]["size"] * (1.0 + 0.5 * rng.standard_normal(len(hot)))
+        # the hottest spot of those a grain is near
+        for grain, own in zip(hot[::-1], size[::-1], strict=True):
+            added[near[[grain]].indices, 1:] = own
+        return added
+
+    return plant
+
+
 def planted_relaxation(position: FloatArray, truth: FloatArray) -> FloatArray:
     """Around the 50 hottest grains stress falls along z, in all states."""
     effect = EFFECTS["relaxation"]

@@ -29,7 +29,8 @@ from mesolith.virtual.electrochemistry import Circuit
 DRAWS = ("nominal", "wide", "misspecified")
 CIRCUIT = "R0-p(R1,CPE1)-p(R2,CPE2)"
 ELEMENTS = ("R0", "R1", "CPE1_Q", "CPE1_n", "R2", "CPE2_Q", "CPE2_n")
-OUTCOMES = ("held at 68 %", "held at 95 %", "error", "standard error")
+# all as relative errors: less the true value, over it
+OUTCOMES = ("value", "lower end 68", "upper end 68", "lower end 95", "upper end 95")
 _AREA = 1e-4
 _EVERY = 30.0
 _HARD_LEFT = 0.03
@@ -38,7 +39,7 @@ _NO_ARC = 1e-18
 
 
 def circuit_outcomes(seed: int, draw: str) -> FloatArray:
-    """One spectrum fitted: for each of `ELEMENTS` the four `OUTCOMES`, shape (7, 4).
+    """One spectrum fitted: for each of `ELEMENTS` the five `OUTCOMES`, shape (7, 5).
 
     The circuit is known to the analysis. Errors are relative to the true value.
     """
@@ -71,14 +72,13 @@ def circuit_outcomes(seed: int, draw: str) -> FloatArray:
     return _outcomes(
         truth,
         found.element_value,
-        found.element_value_se,
         (found.element_low68, found.element_high68),
         (found.element_low95, found.element_high95),
     )
 
 
 def critical_current_outcomes(seed: int, draw: str) -> FloatArray:
-    """One stepped protocol judged: the four `OUTCOMES` of its critical current, shape (1, 4).
+    """One stepped protocol judged: the five `OUTCOMES` of its critical current, shape (1, 5).
 
     A short that is not found, or found elsewhere, is a miss: its interval holds nothing.
     """
@@ -91,11 +91,8 @@ def critical_current_outcomes(seed: int, draw: str) -> FloatArray:
     believed = _AREA * (1.0 + value["area_error"] * float(rng.standard_normal()))
     found = critical_current(cycling, area_m2=believed, area_se_m2=value["area_error"] * believed)
     ends = [critical_current_interval(found, level) for level in (0.68, 0.95)]
-    error = np.hypot(found.value_se, found.area_relative_se * found.value)
     one = [tuple(np.array([end]) for end in pair) for pair in ends]
-    return _outcomes(
-        np.array([critical]), np.array([found.value]), np.array([error]), one[0], one[1]
-    )
+    return _outcomes(np.array([critical]), np.array([found.value]), one[0], one[1])
 
 
 def _protocol(
@@ -151,13 +148,10 @@ def _remembering(rng: np.random.Generator, rows: int, value: Mapping[str, float]
 def _outcomes(
     truth: FloatArray,
     value: FloatArray,
-    error: FloatArray,
     at68: tuple[FloatArray, ...],
     at95: tuple[FloatArray, ...],
 ) -> FloatArray:
-    held = [(low < truth) & (truth < high) for low, high in (at68, at95)]
-    columns = [*(h.astype(float) for h in held), (value - truth) / truth, error / truth]
-    return np.stack(columns, axis=1)
+    return np.stack([column / truth - 1.0 for column in (value, *at68, *at95)], axis=1)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], freedom: float) -> FloatArray:
@@ -200,10 +194,12 @@ def main() -> int:
         for names, judge in judges:
             found = np.array([judge(int(seed), draw) for seed in seeds])
             for k, name in enumerate(names):
-                at68, at95 = 100.0 * np.mean(found[:, k, :2], axis=0)
-                known = np.isfinite(found[:, k, 2])
-                size = float(np.sqrt(np.mean(found[known, k, 2] ** 2)))
-                stated = float(np.median(found[known, k, 3]))
+                value, low68, high68, low95, high95 = found[:, k].T
+                at68 = 100.0 * float(np.mean((low68 < 0.0) & (high68 > 0.0)))
+                at95 = 100.0 * float(np.mean((low95 < 0.0) & (high95 > 0.0)))
+                known = np.isfinite(value)
+                size = float(np.sqrt(np.mean(value[known] ** 2)))
+                stated = float(np.median(0.5 * (high68 - low68)[known])) / 0.9945
                 print(
                     f"{draw:13s} {name:17s} 68 %: {at68:5.1f}  95 %: {at95:5.1f}  "
                     f"median sigma / RMS error {stated / size:5.2f}  none in {int((~known).sum())}",

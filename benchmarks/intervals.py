@@ -45,6 +45,7 @@ from statistics_intervals import (
     STILL,
     STRESS_ROWS,
     TAIL_FREEDOM,
+    circumstances,
     echem_outcomes,
     judged_rows,
     space_outcomes,
@@ -129,8 +130,10 @@ def _draw(pool: Executor, draw: str, seeds: list[int]) -> tuple[dict[str, Any], 
     stress = _kept(pool, _stress_judged, jobs[:STATISTICS], f"{draw} stress")
     tables = {"stress": judged_rows(STRESS_ROWS, stress)}
     if draw != "misspecified":
-        space = _kept(pool, space_outcomes, [(seed, draw) for seed in few], f"{draw} space")
-        tables["space"] = judged_rows(SPACE_ROWS, space)
+        spaces = [(seed, draw) for seed in few]
+        space = _kept(pool, space_outcomes, spaces, f"{draw} space")
+        around = np.array([circumstances(job) for job in spaces])
+        tables["space"] = judged_rows(SPACE_ROWS, space, around)
     if find_spec("interval_echem") is not None:
         echem = _kept(pool, echem_outcomes, [(seed, draw) for seed in few], f"{draw} echem")
         tables["electrochemistry"] = judged_rows(ECHEM, echem)
@@ -192,7 +195,7 @@ def _stress_judged(job: tuple[int, str, dict[str, Any]]) -> FloatArray:
     try:
         measured, finals, _, trackings = analysed_cell(drawn)
     except InvalidValueError:
-        return np.full((len(STRESS_ROWS), 3), np.nan)
+        return np.full((len(STRESS_ROWS), 4), np.nan)
     return stress_outcomes(measured[-1], finals[-1], trackings, seed=seed)
 
 

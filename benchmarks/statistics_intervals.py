@@ -1,17 +1,21 @@
 """What the intervals of the statistics hold, for intervals.py, which asks seed by seed.
 
-An outcome is (held at 68 %, error, half of the 68 % interval as a standard error). What the
-interval of each statistic claims to hold:
+An outcome is (value, lower and upper end of the 68 % interval, truth). What the interval of each
+statistic claims to hold:
 
 - spread, highest and lowest grain, the 0.5 and 99.5 % points, the mean and the root mean square
   of the von Mises stress: the same of the true stress of the grains that were asked about. These
   are the grains with a partner in the state before; the others may be false and count for
   nothing, and a false grain with a partner is the analysis's own error.
-- change of hot spots: the mean of what was planted in the neighbourhoods of the grains that were
-  chosen, by their share in the choice, less its mean over all grains. The spots are chosen by
-  noisy stress, so they are not the truly hottest, and the interval does not speak of those. True
-  changes at random, the same in spots and elsewhere, are scatter to it, not truth.
-- separation by direction: the same of the levels, step under direction 1 less that under -1.
+- change of hot spots: what happens to spots so chosen in a pellet of its kind, as the scatter
+  between spots tells. That is the mean change of the true stress in the neighbourhoods of the
+  chosen grains, by their share in the choice, less its mean over all grains; expected over
+  pellets of the same noise and random change, since spots change unlike from one to the next.
+  They are chosen by noisy stress, so they are not the truly hottest, and
+  the interval does not speak of those. A stress of the state that chooses, gone in the next, is a
+  true change.
+- separation by direction: what was planted in the levels of the grains that were chosen, step
+  under direction 1 less that under -1: its scatter is that between steps of the same spots.
 - relaxation: what the mechanism does to a pellet of its kind, as the scatter between places
   tells: nothing where nothing was planted; else the mean over the cells of the draw.
 
@@ -28,9 +32,9 @@ import numpy as np
 from _drawn_cells import (
     DrawnGrains,
     drawn_grains,
-    planted_change,
     planted_direction,
     planted_relaxation,
+    uneven_change,
 )
 
 from mesolith.axes import FloatArray
@@ -71,6 +75,7 @@ HALVED = (
     "hot-spot change; all",
     "separation, mean removed",
 )
+EXPECTED = ("hot-spot change",)
 CENTRED = ("relaxation, planted",)
 _ONE = 0.994457883209753  # half of a 68 % interval in standard errors
 _GRAINS = 1_500
@@ -79,7 +84,7 @@ _GRAINS = 1_500
 def stress_outcomes(
     measured: MeasuredGrains, final: GrainMap, trackings: list[Tracking], *, seed: int
 ) -> FloatArray:
-    """Outcomes of `STRESS_ROWS`, shape (rows, 3), for the last state of a cell."""
+    """Outcomes of `STRESS_ROWS`, shape (rows, 4), for the last state of a cell."""
     sure = np.zeros(len(final))
     last = trackings[-1]
     sure[last.after] = last.probability
@@ -92,7 +97,7 @@ def stress_outcomes(
     chosen = [np.ones(len(final), dtype=bool)]
     for values in (final.radius, final.completeness, final.position[:, 2]):
         chosen += list(thirds_of_size(values))
-    outcomes = np.empty((len(STRESS), len(GROUPS), 3))
+    outcomes = np.empty((len(STRESS), len(GROUPS), 4))
     for g, own in enumerate(chosen):
         stress, sigma, real = hydrostatic[own], error[own], sure[own]
         true = truth.stress_hydrostatic[row[own & asked]]
@@ -106,33 +111,39 @@ def stress_outcomes(
             seed=seed,
         )
         outcomes[:, g] = [
-            _outcome(true.std(), e.spread, e.spread_low, e.spread_high),
-            _outcome(true.max(), e.highest, e.highest_low, e.highest_high),
-            _outcome(true.min(), e.lowest, e.lowest_low, e.lowest_high),
-            _outcome(low, e.low_point, e.low_point_low, e.low_point_high),
-            _outcome(high, e.high_point, e.high_point_low, e.high_point_high),
-            _outcome(shear.mean(), mean.mean, mean.low, mean.high),
-            _outcome(np.sqrt(np.mean(shear**2)), mean.rms, mean.rms_low, mean.rms_high),
+            (e.spread, e.spread_low, e.spread_high, true.std()),
+            (e.highest, e.highest_low, e.highest_high, true.max()),
+            (e.lowest, e.lowest_low, e.lowest_high, true.min()),
+            (e.low_point, e.low_point_low, e.low_point_high, low),
+            (e.high_point, e.high_point_low, e.high_point_high, high),
+            (mean.mean, mean.low, mean.high, shear.mean()),
+            (mean.rms, mean.rms_low, mean.rms_high, np.sqrt(np.mean(shear**2))),
         ]
-    return outcomes.reshape(-1, 3)
+    return outcomes.reshape(-1, 4)
+
+
+def circumstances(job: tuple[int, str]) -> FloatArray:
+    """Logarithms of noise and of true change of the cells of `space_outcomes`, shape (2,)."""
+    seed, draw = job
+    rng = np.random.default_rng([seed, 0x57A7, 1])
+    return rng.uniform(-0.9, 0.9, 2) if draw == "wide" else np.zeros(2)
 
 
 def space_outcomes(job: tuple[int, str]) -> FloatArray:
-    """Outcomes of `SPACE_ROWS`, shape (rows, 3), for cells drawn as lists of grains."""
+    """Outcomes of `SPACE_ROWS`, shape (rows, 4), for cells drawn as lists of grains."""
     seed, draw = job
     rng = np.random.default_rng([seed, 0x57A7])
     how: dict[str, Any] = {"drift": 1.0}
     if draw == "wide":
-        how["noise"] = float(np.exp(rng.uniform(-0.9, 0.9)))
-        how["flicker"] = float(np.exp(rng.uniform(-0.9, 0.9)))
+        how["noise"], how["flicker"] = np.exp(circumstances(job)).tolist()
     elif draw == "heavy-tailed":
         how["tail_freedom"] = TAIL_FREEDOM
     elif draw in STILL:
         # nothing but noise: grains change in no state
         how.update(flicker=0.0, drift=0.0, noise=STILL[draw])
-    changed = drawn_grains(rng, _GRAINS, plant=planted_change, **how)
+    changed = drawn_grains(rng, _GRAINS, plant=uneven_change(rng), **how)
     plain = drawn_grains(rng, _GRAINS, **how)
-    outcomes = []
+    outcomes: list[tuple[float, ...]] = []
     for name, cell in (("change", changed), ("relaxation", plain)):
         for own in _thirds(cell.followed):
             part = _part(cell, own)
@@ -151,28 +162,35 @@ def space_outcomes(job: tuple[int, str]) -> FloatArray:
 
 
 def echem_outcomes(job: tuple[int, str]) -> FloatArray:
-    """Outcomes of `ECHEM`, shape (rows, 3), from the draws of the electrochemistry."""
+    """Outcomes of `ECHEM`, shape (rows, 4), from the draws of the electrochemistry."""
     from interval_echem import circuit_outcomes, critical_current_outcomes
 
     seed, draw = job
     named = {"heavy-tailed": "misspecified"}.get(draw, draw)
     found = np.concatenate([circuit_outcomes(seed, named), critical_current_outcomes(seed, named)])
-    # held at 68 %, held at 95 %, error, standard error
-    return np.asarray(found[:, [0, 2, 3]])
+    # relative errors, whose truth is none
+    return np.concatenate([found[:, :3], np.zeros((len(found), 1))], axis=1)
 
 
-def judged_rows(rows: tuple[str, ...], outcomes: FloatArray) -> dict[str, dict[str, float]]:
-    """Coverage, RMS error and median stated sigma of each row; ``outcomes`` (seeds, rows, 3)."""
+def judged_rows(
+    rows: tuple[str, ...], outcomes: FloatArray, around: FloatArray | None = None
+) -> dict[str, dict[str, float]]:
+    """Coverage, RMS error and median stated sigma of each row; ``outcomes`` (seeds, rows, 4).
+
+    ``around`` (seeds, 2) are the `circumstances` behind the expected truth of `EXPECTED`.
+    """
     found = {}
     for k, row in enumerate(rows):
-        held, error, sigma = outcomes[:, k].T
-        known = np.isfinite(error)
+        value, low, high, true = outcomes[:, k].T
+        if around is not None and row.split(";")[0] in EXPECTED:
+            true = _expected(true, around)
         if row in CENTRED:
-            error = error - error[known].mean()
-            held = (np.abs(error) <= _ONE * sigma).astype(float)
+            true = true + np.mean(value - true)
+        error, sigma = value - true, 0.5 * (high - low) / _ONE
+        known = np.isfinite(error)
         rms = float(np.sqrt(np.mean(error[known] ** 2)))
         found[row] = {
-            "inside_68": 100.0 * float(np.mean(held)),
+            "inside_68": 100.0 * float(np.mean((low <= true) & (true <= high))),
             "rms_error": rms,
             "median_sigma": float(np.median(sigma[known])),
             "sigma_over_error": float(np.median(sigma[known])) / rms,
@@ -181,12 +199,15 @@ def judged_rows(rows: tuple[str, ...], outcomes: FloatArray) -> dict[str, dict[s
     return found
 
 
-def _outcome(true: float, value: float, low: float, high: float) -> tuple[float, float, float]:
-    return float(low <= true <= high), value - true, 0.5 * (high - low) / _ONE
+def _expected(true: FloatArray, around: FloatArray) -> FloatArray:
+    """The part of the truth that follows from the circumstances: a surface of second order."""
+    x, y = around.T
+    terms = np.stack([np.ones_like(x), x, y, x**2, x * y, y**2], axis=1)
+    return np.asarray(terms @ np.linalg.lstsq(terms, true)[0])
 
 
-def _symmetric(error: float, sigma: float) -> tuple[float, float, float]:
-    return float(abs(error) <= _ONE * sigma), error, sigma
+def _symmetric(value: float, sigma: float, true: float = 0.0) -> tuple[float, ...]:
+    return value, value - _ONE * sigma, value + _ONE * sigma, true
 
 
 def _thirds(followed: FollowedGrains) -> list[np.ndarray]:
@@ -210,16 +231,16 @@ def _part(cell: DrawnGrains, own: np.ndarray) -> DrawnGrains:
     return DrawnGrains(followed, cell.truth[own], cell.planted[own])
 
 
-def _change(cell: DrawnGrains, seed: int) -> tuple[float, float, float]:
+def _change(cell: DrawnGrains, seed: int) -> tuple[float, ...]:
     followed = cell.followed
     found = spot_changes(followed, kinds=("hot",), steps=((0, 1),), seed=seed)
     choice = choose_spots(followed, 0, around=neighbourhoods(followed, "radius"), seed=seed)
-    planted = cell.planted[:, 1] - cell.planted[:, 0]
-    true = float(choice.weight @ planted - planted.mean())
-    return _outcome(true, found.change[0], found.low[0], found.high[0])
+    moved = cell.truth[:, 1] - cell.truth[:, 0]
+    true = float(choice.weight @ moved - moved.mean())
+    return found.change[0], found.low[0], found.high[0], true
 
 
-def _separation(cell: DrawnGrains, seed: int) -> list[tuple[float, float, float]]:
+def _separation(cell: DrawnGrains, seed: int) -> list[tuple[float, ...]]:
     followed = cell.followed
     found = direction_separation(followed, seed=seed)
     around = neighbourhoods(followed, "radius")
@@ -230,5 +251,5 @@ def _separation(cell: DrawnGrains, seed: int) -> list[tuple[float, float, float]
     for how, away in (("as measured", 0.0), ("mean removed", cell.planted.mean(axis=0))):
         k = found.question.index(f"hot and cold, hydrostatic, {how}")
         true = float((level - away) @ weight)
-        outcomes.append(_outcome(true, found.effect[k], found.low[k], found.high[k]))
+        outcomes.append((found.effect[k], found.low[k], found.high[k], true))
     return outcomes

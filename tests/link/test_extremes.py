@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mesolith.errors import InvalidValueError
-from mesolith.link.extremes import _chance_of_at_most, extreme_grains
+from mesolith.link.extremes import _drawn_points, extreme_grains
 
 
 def _stress(seed: int, count: int = 1500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,19 +51,27 @@ def test_points_and_spread_of_the_true_stress_are_held() -> None:
     assert np.all(np.abs(np.mean(errors, axis=0)) < size)
 
 
-def test_the_chance_of_at_most_a_few_is_counted() -> None:
-    """Against all outcomes of eight events, and the normal limit against counting."""
+def test_tail_points_are_drawn_as_grain_by_grain() -> None:
+    """Against true values drawn one grain at a time and sorted, a false one left out."""
     rng = np.random.default_rng(7)
-    chance = rng.random((8, 3))
-    outcomes = np.array(np.meshgrid(*[[0, 1]] * 8)).reshape(8, -1).T
-    for t in range(3):
-        of_each = np.where(outcomes == 1, chance[:, t], 1.0 - chance[:, t]).prod(axis=1)
-        for count in (0, 1, 3, 7):
-            wanted = of_each[outcomes.sum(axis=1) <= count].sum()
-            assert _chance_of_at_most(count, chance)[t] == pytest.approx(wanted)
-    many = rng.random((300, 4)) * 0.1
-    drawn = (rng.random((4_000, 300, 1)) < many[None]).sum(axis=1)
-    assert _chance_of_at_most(14, many) == pytest.approx((drawn <= 14).mean(axis=0), abs=0.03)
+    support = np.linspace(-5.0, 5.0, 201)
+    weight = np.exp(-0.5 * (support / 1.5) ** 2)
+    weight /= weight.sum()
+    stress, sigma = 1.8 * rng.standard_normal(40), np.full(40, 1.0)
+    sure = np.where(np.arange(40) % 4 == 0, 0.5, 1.0)
+    weights = np.tile(weight, (17, 1))
+    drawn = _drawn_points(stress, sigma, sure, support, weights, 1.3, rng)
+    slow = []
+    for _ in range(1_000):
+        true = []
+        for own, real in zip(stress, sure, strict=True):
+            chance = weight * np.exp(-0.5 * (own - support) ** 2)
+            if rng.random() < real:
+                true.append(rng.choice(support, p=chance / chance.sum()))
+        high = np.sort(true)[::-1]
+        slow.append(0.7 * high[1] + 0.3 * high[2])
+    quantiles = (0.16, 0.5, 0.84)
+    assert np.quantile(drawn, quantiles) == pytest.approx(np.quantile(slow, quantiles), abs=0.12)
 
 
 def test_half_the_noise_halves_the_interval_of_the_spread() -> None:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import erfc, ndtr, ndtri
+from scipy.special import erfc, ndtri
 
-from mesolith.axes import FloatArray
+from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
 from mesolith.io.record_file import read_record, write_record
 from mesolith.link.reality import probability_real
@@ -32,7 +32,7 @@ _ROUNDS = 3_000
 _RESAMPLES = 16
 _ROUNDS_AGAIN = 400
 _DECIDING = 400
-_MOST_COUNTED = 12
+_DRAWS = 64
 _SEED = 20_221_031
 
 
@@ -125,14 +125,13 @@ def extreme_grains(
     listed = np.concatenate([top, bottom])
     tails = 0.5 * (1.0 - level), 0.5, 0.5 * (1.0 + level)
     above = fraction * (float(sure.sum()) - 1.0)
-    ends = []
-    for many in (0.0, above):
-        ends.append(_extreme_quantiles(stress, error, sure, support, weights, tails, many))
-        mirrored = _extreme_quantiles(
-            -stress, error, sure, -support[::-1], weights[:, ::-1], tails, many
-        )
-        ends.append(-mirrored[::-1])
-    highest, lowest, high_point, low_point = ends
+    rng = np.random.default_rng(seed)
+    upward = stress, error, sure, support, weights
+    downward = -stress, error, sure, -support[::-1], weights[:, ::-1]
+    highest = _largest_quantiles(*upward, tails)
+    lowest = -_largest_quantiles(*downward, tails)[::-1]
+    high_point = np.quantile(_drawn_points(*upward, above, rng), tails)
+    low_point = -np.quantile(_drawn_points(*downward, above, rng), tails)[::-1]
     noise = _noise_extreme(error, sure)
     deviation = _spread(stress, error, sure, level)
     return ExtremeGrains(
@@ -263,50 +262,61 @@ def _posteriors(
     return np.asarray(posterior / posterior.sum(axis=1, keepdims=True))
 
 
-def _extreme_quantiles(
+def _largest_quantiles(
     stress: FloatArray,
     sigma: FloatArray,
     sure: FloatArray,
     support: FloatArray,
     weights: FloatArray,
     tails: tuple[float, ...],
-    above: float = 0.0,
 ) -> FloatArray:
-    """Quantiles of the largest true value, or of the one with so many ``above`` it.
-
-    It lies below t where no more than so many real grains lie over t. Between two numbers of
-    grains the quantiles are interpolated, as a quantile of known values would be.
-    """
-    whole = int(above)
-    share = above - whole
-    counts = [whole] if share == 0.0 else [whole, whole + 1]
-    # grains far below have no say
-    top = np.argsort(-stress, kind="stable")[: _DECIDING + 4 * whole]
-    below = np.zeros((len(counts), len(support)))
+    """Quantiles of the largest true value: it lies below t where no real grain lies over t."""
+    top = _deciding(stress, 0)
+    below = np.zeros(len(support))
     for weight in weights[1:]:
         posterior = _posteriors(stress[top], sigma[top], support, weight)
         over = sure[top, None] * (1.0 - np.cumsum(posterior, axis=1))
-        over = np.clip(over, 0.0, 1.0 - 1e-15)
-        below += [_chance_of_at_most(count, over) for count in counts]
-    below /= len(weights) - 1
-    found = np.array([np.interp(tails, line, support) for line in below])
-    return found[0] if len(found) == 1 else (1.0 - share) * found[0] + share * found[1]
+        below += np.exp(np.log1p(-np.clip(over, 0.0, 1.0 - 1e-15)).sum(axis=0))
+    return np.interp(tails, below / (len(weights) - 1), support)
 
 
-def _chance_of_at_most(count: int, chance: FloatArray) -> FloatArray:
-    """Probability that at most ``count`` of independent events happen; ``chance`` (events, t)."""
-    if count == 0:
-        return np.asarray(np.exp(np.log1p(-chance).sum(axis=0)))
-    if count > _MOST_COUNTED:
-        scatter = np.sqrt(np.sum(chance * (1.0 - chance), axis=0)) + 1e-9
-        return np.asarray(ndtr((count + 0.5 - chance.sum(axis=0)) / scatter))
-    happened = np.zeros((count + 1, chance.shape[1]))
-    happened[0] = 1.0
-    for own in chance[chance.max(axis=1) > 1e-9]:
-        moved = happened[:-1] * own
-        happened *= 1.0 - own
-        happened[1:] += moved
-    return np.asarray(happened.sum(axis=0))
+def _drawn_points(
+    stress: FloatArray,
+    sigma: FloatArray,
+    sure: FloatArray,
+    support: FloatArray,
+    weights: FloatArray,
+    above: float,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Draws of the true value with so many ``above`` it, between two grains as a quantile is.
+
+    True values of all grains that can decide are drawn together: the two grains between which
+    it lies do not move as one.
+    """
+    whole = int(above)
+    share = above - whole
+    top = _deciding(stress, whole)
+    step = float(support[1] - support[0])
+    found = np.empty((len(weights) - 1, _DRAWS))
+    for k, weight in enumerate(weights[1:]):
+        posterior = _posteriors(stress[top], sigma[top], support, weight)
+        # one ascending line through the sums of all grains, so that one search serves them
+        sums = np.cumsum(posterior, axis=1) / posterior.sum(axis=1, keepdims=True)
+        line = (sums + np.arange(len(top))[:, None]).ravel()
+        wanted = rng.random((len(top), _DRAWS))
+        place = np.searchsorted(line, wanted + np.arange(len(top))[:, None])
+        place = np.minimum(place - len(support) * np.arange(len(top))[:, None], len(support) - 1)
+        value = support[place] + step * (rng.random(place.shape) - 0.5)
+        value[rng.random(place.shape) > sure[top, None]] = -np.inf
+        ordered = -np.partition(-value, (whole, whole + 1), axis=0)[whole : whole + 2]
+        found[k] = (1.0 - share) * ordered[0] + share * ordered[1]
+    return found[np.isfinite(found)]
+
+
+def _deciding(stress: FloatArray, whole: int) -> IntArray:
+    """Rows of the highest grains; those far below have no say."""
+    return np.argsort(-stress, kind="stable")[: _DECIDING + 4 * whole]
 
 
 def _noise_extreme(error: FloatArray, sure: FloatArray) -> float:

@@ -36,6 +36,11 @@ Halves = Mapping[int, tuple[FloatArray, FloatArray]]
 
 SPOTS = 10
 _DRAWS = 100
+# A spot's neighbourhood can lie across the edge of a block, and what happens to a spot happens to
+# all of it: by grains where they lie the error is a little small, by whole neighbourhoods where
+# their centres lie too large, since these overlap. Share of the latter in the variance, from
+# simulated cells (benchmarks/intervals.py tells what it gives on others).
+_WHOLE = 0.4
 _LEAN = 2.0  # the judge's added noise is that of the choice over its square
 
 
@@ -46,13 +51,15 @@ class SpotChoice:
     ``share`` (n,) is the weight of each grain as a centre, sum 1; ``weight`` (n,) what that
     makes of each grain as a member of neighbourhoods, sum 1. ``excess`` (n,) is what of the sum
     of weight times stress, in the state of the choice, is owed to choosing (MPa), each grain's
-    part by itself. ``centre`` are the spots by the measured values themselves.
+    part by itself; ``centre_excess`` (n,) the same by the centre whose neighbourhood a grain is
+    in. ``centre`` are the spots by the measured values themselves.
     """
 
     state: int
     share: FloatArray
     weight: FloatArray
     excess: FloatArray
+    centre_excess: FloatArray
     centre: IntArray
 
 
@@ -129,7 +136,9 @@ def choose_spots(
         chosen = spots_of(halves[0], kind=kind, count=count)
         share[chosen] = 1.0 / count
         weight = _members(around, chosen)
-        return SpotChoice(state, share, weight, weight * (measured - halves[1]), centre)
+        away = measured - halves[1]
+        by_centre = share * row_means(around, away)
+        return SpotChoice(state, share, weight, weight * away, by_centre, centre)
     if not np.all(sigma > 0.0):
         raise InvalidValueError(
             "without standard errors regression to the mean cannot be removed",
@@ -137,6 +146,7 @@ def choose_spots(
             remedy="State hedm.sigma_strain, or give stress from halves of the reflections.",
         )
     rng = np.random.default_rng(seed)
+    centre_excess = np.zeros(len(followed))
     for _ in range(_DRAWS):
         noise = sigma * rng.standard_normal(len(sigma))
         chosen = spots_of(measured + _LEAN * noise, kind=kind, count=count)
@@ -144,7 +154,8 @@ def choose_spots(
         own = _members(around, chosen) / _DRAWS
         weight += own
         excess += own * noise / _LEAN
-    return SpotChoice(state, share, weight, excess, centre)
+        centre_excess[chosen] += row_means(around[chosen], noise) / (_LEAN * count * _DRAWS)
+    return SpotChoice(state, share, weight, excess, centre_excess, centre)
 
 
 def _members(around: csr_array, chosen: IntArray) -> FloatArray:
@@ -340,9 +351,14 @@ def _change(
     part = against * (moved - shift) + choice.excess
     change = float(part.sum())
     test = sign_flip_test(part[:, None], block, share=choice.weight, seed=seed)
-    se, freedom = _weighted_error(part, choice.weight, block)
+    spots = row_means(around, moved - shift)
+    se, freedom = _weighted_error(part, choice.weight, block, most=len(choice.centre))
+    whole, _ = _weighted_error(
+        choice.share * spots + choice.centre_excess, choice.share, block, most=len(choice.centre)
+    )
+    se = float(np.sqrt((1.0 - _WHOLE) * se**2 + _WHOLE * whole**2))
     half = float(stdtrit(freedom, 0.5 * (1.0 + level))) * se
-    spots = row_means(around[choice.centre], moved - shift)
+    spots = spots[choice.centre]
     own_error = float(spots.std(ddof=1)) / np.sqrt(len(spots)) if len(spots) > 1 else np.inf
     naive = float(spots.mean())
     pull = abs(naive) / own_error if own_error > 0.0 else np.inf
@@ -370,13 +386,20 @@ def _common(followed: FollowedGrains, first: int, last: int, quantity: StressKin
     return float(np.hypot(common[first], common[last]))
 
 
-def _weighted_error(part: FloatArray, weight: FloatArray, block: IntArray) -> tuple[float, float]:
-    """Standard error of a weighted mean by blocks (NaN for one), and its degrees of freedom."""
+def _weighted_error(
+    part: FloatArray, weight: FloatArray, block: IntArray, *, most: int
+) -> tuple[float, float]:
+    """Standard error of a weighted mean by blocks (NaN for one), and its degrees of freedom.
+
+    There are no more independent units than ``most``, the spots, over however many blocks their
+    neighbourhoods spread.
+    """
     if int(block.max()) == 0:
         return float("nan"), 1.0
     change = float(part.sum())
     sums = np.bincount(block, weights=part - weight * change)
     effective = 1.0 / float(np.sum(np.bincount(block, weights=weight) ** 2))
+    effective = min(effective, float(most))
     freedom = max(effective - 1.0, 1.0)
     return float(np.sqrt(np.sum(sums**2) * max(effective, 2.0) / freedom)), freedom
 
