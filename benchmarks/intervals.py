@@ -193,10 +193,17 @@ def _stress_judged(job: tuple[int, str, dict[str, Any]]) -> FloatArray:
     seed, draw, priors = job
     drawn = draw_cell(seed, draw, {draw: priors})
     try:
-        measured, finals, _, trackings = analysed_cell(drawn)
+        measured, finals, reference, trackings = analysed_cell(drawn)
     except InvalidValueError:
         return np.full((len(STRESS_ROWS), 4), np.nan)
-    return stress_outcomes(measured[-1], finals[-1], trackings, seed=seed)
+    tails = reference.noise_freedom
+    return stress_outcomes(
+        measured[-1],
+        finals[-1],
+        trackings,
+        freedom=float("inf") if tails is None else tails,
+        seed=seed,
+    )
 
 
 def _judged(job: tuple[int, str, dict[str, Any]]) -> FloatArray:

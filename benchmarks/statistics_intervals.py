@@ -82,7 +82,12 @@ _GRAINS = 1_500
 
 
 def stress_outcomes(
-    measured: MeasuredGrains, final: GrainMap, trackings: list[Tracking], *, seed: int
+    measured: MeasuredGrains,
+    final: GrainMap,
+    trackings: list[Tracking],
+    *,
+    freedom: float,
+    seed: int,
 ) -> FloatArray:
     """Outcomes of `STRESS_ROWS`, shape (rows, 4), for the last state of a cell."""
     sure = np.zeros(len(final))
@@ -108,6 +113,7 @@ def stress_outcomes(
             np.asarray(final.stress_von_mises)[own],
             np.asarray(final.stress_covariance)[own],
             weight=real,
+            freedom=freedom,
             seed=seed,
         )
         outcomes[:, g] = [

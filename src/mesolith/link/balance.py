@@ -31,7 +31,12 @@ from mesolith.link.equilibrium import (
     weighted_mean,
 )
 from mesolith.link.phases import materials_of_phases, stiffness_of_grains
-from mesolith.link.repeatability import repeatability, tightest, widened_covariance
+from mesolith.link.repeatability import (
+    noise_freedom,
+    repeatability,
+    tightest,
+    widened_covariance,
+)
 from mesolith.link.stress import check_strain
 from mesolith.materials.loader import Material
 from mesolith.pipeline.work import Remark, Work, write_remarks
@@ -261,6 +266,7 @@ def reference_from_equilibrium(
             "noise_position": float("nan") if bound is None else bound.position,
             "noise_orientation": float("nan") if bound is None else bound.orientation,
             "noise_strain": float("nan") if bound is None else bound.strain,
+            "noise_freedom": noise_freedom(trackings),
             "mode": mode,
             "equilibrium": equilibrium,
             "lateral": lateral,

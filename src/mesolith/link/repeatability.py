@@ -14,6 +14,7 @@ import numpy as np
 
 from mesolith.axes import SIX, FloatArray
 from mesolith.crystal.elasticity import strain_from_lattice
+from mesolith.numerics.heavy_tails import freedom_of_differences
 from mesolith.records.grains import GrainMap
 from mesolith.records.tracking import Tracking
 
@@ -65,6 +66,20 @@ def repeatability(before: GrainMap, after: GrainMap, tracking: Tracking) -> Repe
         radius=float(half * _spread(growth)) if growth.size >= _FEWEST else float("nan"),
         pairs=int(sure.sum()),
     )
+
+
+def noise_freedom(trackings: Sequence[Tracking]) -> float:
+    """Degrees of freedom of the noise's tails, from all sure pairs; infinite where normal.
+
+    Positions and orientations do not change between states, once the common motion is removed,
+    so that what is left of them shows the shape of the noise. Strain, which does change, is
+    taken to have noise of the same shape: a grain that is badly fitted is so in all.
+    """
+    lengths = []
+    for tracking in trackings:
+        sure = tracking.probability >= _SURE
+        lengths += [tracking.distance[sure], tracking.misorientation[sure]]
+    return freedom_of_differences(lengths)
 
 
 def _spread(values: FloatArray) -> float:
