@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from mesolith.axes import tensor_from_six
-from mesolith.link.repeatability import repeatability, tightest, widened_covariance
+from mesolith.link.repeatability import (
+    noise_freedom,
+    repeatability,
+    tightest,
+    widened_covariance,
+)
+from mesolith.numerics.heavy_tails import student_errors
 from tests.link.polycrystal import all_tracked, polycrystal
 
 
@@ -75,3 +81,19 @@ def test_only_larger_errors_widen_a_covariance() -> None:
     sigma = np.sqrt(np.diagonal(widened, axis1=1, axis2=2))
     assert sigma[:, :3] == pytest.approx(40.0)
     assert np.array_equal(widened[:, 3:, 3:], covariance[:, 3:, 3:])
+
+
+def test_the_tails_of_positions_and_orientations_are_learnt() -> None:
+    rng = np.random.default_rng(60)
+    for freedom, low, high in ((3.0, 2.5, 4.0), (np.inf, 12.0, np.inf)):
+        trackings = []
+        for _ in range(3):
+            errors = student_errors(rng, (2, 2, 400, 3), freedom)
+            away = np.linalg.norm(errors[0] - errors[1], axis=-1)
+            trackings.append(
+                replace(all_tracked(400), distance=8.0 * away[0], misorientation=1e-3 * away[1])
+            )
+        assert low <= noise_freedom(trackings) <= high
+    assert noise_freedom([]) == np.inf
+    unsure = replace(trackings[0], probability=np.full(400, 0.5))
+    assert noise_freedom([unsure]) == np.inf

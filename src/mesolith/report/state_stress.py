@@ -11,6 +11,7 @@ from mesolith.axes import FloatArray
 from mesolith.link.mean_von_mises import mean_von_mises
 from mesolith.link.means import mean_stress
 from mesolith.records.cell import Cell
+from mesolith.records.extremes import ExtremeGrains, StressExtremes
 from mesolith.records.followed import StressKind
 from mesolith.records.grains import GrainMap
 from mesolith.records.reference import Reference
@@ -29,7 +30,8 @@ class StateStress:
     from the grains (noise and volumes) and from what shifts all grains together (reference,
     drift). ``low`` and ``high`` are the smallest and the
     largest grain with their random errors; ``robust_low`` and ``robust_high`` the 0.5 and 99.5 %
-    points net of noise, each as (value, lower, upper) with a 68 % interval. ``noise_reach`` is
+    points of these grains net of noise, each as (value, lower, upper) with a 68 % interval.
+    ``noise_reach`` is
     the distance from the mean that noise alone gives the largest of so many grains (median).
     """
 
@@ -63,14 +65,27 @@ class StateStress:
 def state_stresses(cell: Cell, kind: StressKind = "hydrostatic") -> list[StateStress]:
     """One entry for each state with stresses, in order."""
     reference = _reference(cell)
+    extremes = _extremes(cell)
     found = []
     for state, grains in cell.having(GrainMap):
         stress = grains.stress_hydrostatic if kind == "hydrostatic" else grains.stress_von_mises
         if stress is None or not np.any(np.isfinite(stress)):
             continue
-        summary = _hydrostatic if kind == "hydrostatic" else _von_mises
-        found.append(summary(state.name, state.index, grains, np.isfinite(stress), reference))
+        good = np.isfinite(stress)
+        if kind == "hydrostatic":
+            own = extremes.get(state.name)
+            found.append(_hydrostatic(state.name, state.index, grains, good, reference, own))
+        else:
+            found.append(_von_mises(state.name, state.index, grains, good, reference))
     return found
+
+
+def _extremes(cell: Cell) -> dict[str, ExtremeGrains]:
+    if StressExtremes not in cell:
+        return {}
+    record = cell[StressExtremes]
+    found = zip(record.state, record.extremes, strict=True)
+    return {state: extremes for state, extremes in found if extremes.fraction == TAIL}
 
 
 def _reference(cell: Cell) -> Reference | None:
@@ -127,12 +142,23 @@ def _mean(
 
 
 def _hydrostatic(
-    name: str, index: int, grains: GrainMap, good: np.ndarray, reference: Reference | None
+    name: str,
+    index: int,
+    grains: GrainMap,
+    good: np.ndarray,
+    reference: Reference | None,
+    extremes: ExtremeGrains | None,
 ) -> StateStress:
     stress = np.asarray(grains.stress_hydrostatic)[good]
     sigma = grains.stress_hydrostatic_se
     error = np.zeros(len(stress)) if sigma is None else np.nan_to_num(sigma[good])
     mean, own_error, common_error = _mean(name, grains, good, reference)
+    if extremes is None:
+        low, high = (_robust_extreme(stress, error, share) for share in (TAIL, 1.0 - TAIL))
+    else:
+        e = extremes
+        low = e.low_point, e.low_point_low, e.low_point_high
+        high = e.high_point, e.high_point_low, e.high_point_high
     return StateStress(
         name,
         index,
@@ -141,8 +167,8 @@ def _hydrostatic(
         own_error,
         common_error,
         *_ends(stress, error),
-        robust_low=_robust_extreme(stress, error, TAIL),
-        robust_high=_robust_extreme(stress, error, 1.0 - TAIL),
+        robust_low=low,
+        robust_high=high,
         noise_reach=_reach(error),
         mean_as_measured=mean,
     )
@@ -186,7 +212,9 @@ def _reach(error: FloatArray) -> float:
 def _robust_extreme(
     stress: FloatArray, error: FloatArray, fraction: float
 ) -> tuple[float, float, float]:
-    """Quantile net of noise with the 68 % interval of its rank.
+    """Quantile net of noise with the 68 % interval of its rank, for what no record of extremes
+    tells: von Mises stress, and states of few grains. It holds the quantile of all grains of
+    which these are a sample, and so is wider than one that speaks of these alone.
 
     Where noise of standard deviation s widens a normal distribution, its quantile at z standard
     deviations lies at sqrt(q0^2 + z^2 s^2) from the middle instead of q0; that is taken back.

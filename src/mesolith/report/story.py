@@ -164,10 +164,9 @@ def _verdict(cell: Cell, before: StateStress, after: StateStress, compared: int)
 
 
 def _extremes_sentence(stresses: list[StateStress]) -> str:
-    """Widths between the extremes, and whether they differ by more than chance.
+    """Widths between the extremes of the grains found, and whether noise alone makes them differ.
 
-    Their intervals are those of independent samples; the states share grains, so that the true
-    chance is smaller still than the one told.
+    Their errors are those of the noise, which is independent between states.
     """
     widths, errors = np.array([s.width for s in stresses]).T
     listed = ", ".join(f"{w:.0f} ± {e:.0f}" for w, e in zip(widths, errors, strict=True))
@@ -184,7 +183,7 @@ def _extremes_sentence(stresses: list[StateStress]) -> str:
     chance = float(chi2.sf(square, len(widths) - 1))
     told = f"χ² = {square:.1f} for {len(widths) - 1} degrees of freedom, p = {chance_text(chance)}"
     if chance < LEVEL:
-        return f"{sentence}: the extremes change by more than chance ({told})."
+        return f"{sentence}: the extremes change by more than noise ({told})."
     return f"{sentence}: no evidence that the extremes change ({told})."
 
 
