@@ -183,6 +183,8 @@ def _loose_pairs(
     order = np.argsort(counts, kind="stable")
     chosen = order[counts[order] > 0][:_MOST_RINGS]
     member = np.flatnonzero(np.isin(ring, chosen))
+    if not len(member):
+        return np.empty((0, 2), dtype=np.int64), np.empty(0)
     first = member
     if len(first) > _MOST_FIRST:
         first = np.sort(draw.choice(member, _MOST_FIRST, replace=False))
