@@ -11,7 +11,12 @@ import pytest
 
 from mesolith.crystal.lattice import cell_volume
 from mesolith.errors import InvalidValueError
-from mesolith.hedm.calibrate_grains import FROM_GRAINS, GrainSpots, calibrate_from_grains
+from mesolith.hedm.calibrate_grains import (
+    FROM_GRAINS,
+    GrainSpots,
+    best_matches,
+    calibrate_from_grains,
+)
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.panel import laboratory_from_pixels
 from mesolith.instrument.parameters import moved
@@ -105,6 +110,21 @@ def test_the_scale_is_shared_as_the_priors_say(made: Layer) -> None:
     np.testing.assert_allclose(best, np.array([-1.0, 1.0, 1.0]) / np.sqrt(3.0), atol=0.03)
     np.testing.assert_allclose(worst, np.array([1.0, 0.0, 1.0]) / np.sqrt(2.0), atol=0.01)
     assert result.scale.sigma[2] > 100.0 * result.scale.sigma[0]
+
+
+def test_the_best_grains_are_those_with_most_spots_of_their_own(made: Layer) -> None:
+    matches = _matches(made, np.random.default_rng(0))
+    shared = matches.spot.copy()
+    poor = np.flatnonzero(matches.grain == 7)
+    shared[poor[5:]] = matches.spot[np.flatnonzero(matches.grain == 8)[: len(poor) - 5]]
+    best = best_matches(replace(matches, spot=shared), most=20)
+    assert len(best.lattice_vectors) == 20
+    assert len(np.unique(best.spot)) == len(best.spot)
+    counts = np.bincount(best.grain)
+    assert counts.min() >= np.sort(np.bincount(matches.grain))[-22]
+    kept = np.flatnonzero((best.position[:, None] == matches.position).all(axis=2).any(axis=0))
+    assert 7 not in kept
+    np.testing.assert_array_equal(matches.hkl[np.isin(shared, best.spot)].shape, best.hkl.shape)
 
 
 @pytest.mark.parametrize("name", ["shift_z", "chi"])

@@ -68,6 +68,30 @@ class GrainCalibration:
     position: FloatArray
 
 
+def best_matches(matches: GrainSpots, *, most: int = 300) -> GrainSpots:
+    """The matches of the grains with most spots, spots that two grains share left out.
+
+    A few hundred grains say all about an instrument; grains of fewer than 20 spots of their own
+    are never taken.
+    """
+    _, first, counts = np.unique(matches.spot, return_inverse=True, return_counts=True)
+    own = counts[first] == 1
+    size = np.bincount(matches.grain[own], minlength=len(matches.lattice_vectors))
+    order = np.argsort(-size, kind="stable")
+    chosen = np.sort(order[: min(most, int(np.count_nonzero(size >= _FEWEST_SPOTS)))])
+    number = np.full(len(size), -1, dtype=np.int64)
+    number[chosen] = np.arange(len(chosen))
+    rows = own & (number[matches.grain] >= 0)
+    return GrainSpots(
+        matches.lattice_vectors[chosen],
+        matches.position[chosen],
+        matches.reference_volume[chosen],
+        matches.spot[rows],
+        number[matches.grain[rows]],
+        matches.hkl[rows],
+    )
+
+
 def calibrate_from_grains(
     instrument: Instrument,
     spots: Spots,
