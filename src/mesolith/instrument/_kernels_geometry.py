@@ -122,7 +122,7 @@ def crossings(gx, gy, gz, source):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def wrapped(angle: float) -> float:
     """The angle in [-pi, pi)."""
-    return angle - 2.0 * math.pi * math.floor((angle + math.pi) / (2.0 * math.pi))
+    return angle - 2.0 * math.pi * np.floor((angle + math.pi) / (2.0 * math.pi))
 
 
 @njit(nogil=True, cache=True)
