@@ -249,6 +249,13 @@ def spot_and_derivatives(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def crossings_all(g: FloatArray, source: FloatArray, omega: FloatArray) -> None:
+    """Fill omega (n, 2) with both crossings of each g (n, 3)."""
+    for i in range(len(g)):
+        omega[i, 0], omega[i, 1] = crossings(g[i, 0], g[i, 1], g[i, 2], source)
+
+
+@njit(nogil=True, cache=True)
 def predict_all(
     reciprocal: FloatArray,
     position: FloatArray,

@@ -68,6 +68,17 @@ def predict_spots(
     return Predicted(panel, value[..., 0], value[..., 1], value[..., 2], rate)
 
 
+def crossings_of(instrument: Instrument, g: FloatArray) -> FloatArray:
+    """Both omega (n, 2), rad in [-pi, pi), at which vectors g (n, 3) cross the sphere; NaN: none.
+
+    The first has the negative rate, see `Predicted`.
+    """
+    source, _ = kernel_arrays(instrument)
+    omega = np.empty((len(g), 2))
+    kernels.crossings_all(np.ascontiguousarray(g, dtype=np.float64), source, omega)
+    return omega
+
+
 def linearise_spots(
     instrument: Instrument,
     g: FloatArray,
