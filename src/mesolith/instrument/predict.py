@@ -48,7 +48,7 @@ def predict_spots(
     """Spots of grains with lattice vectors (g, 3, 3) at positions (g, 3) for indices hkl (h, 3).
 
     Lattice vectors are columns a, b, c in angstrom on sample axes, positions um on sample axes.
-    One thread; ten million crossings a CPU-second, two million on a distorted panel.
+    One thread; ten million crossings a CPU-second, over three million on a distorted panel.
     """
     reciprocal = reciprocal_from_lattice_vectors(np.asarray(lattice_vectors, dtype=np.float64))
     source, panels = kernel_arrays(instrument)
