@@ -116,7 +116,7 @@ def measure_spots(
     )
     group = merged(rays.fast, rays.slow, rays.omega, station, plan.merge_px, plan.merge_omega)
     count = int(group.max()) + 1 if len(group) else 0
-    total = np.bincount(group, weights=intensity, minlength=count)
+    total = np.bincount(group, weights=intensity, minlength=count).astype(np.float64)
     share = intensity / total[group]
     first = np.zeros(count, dtype=np.int64)
     first[group[::-1]] = np.arange(len(group))[::-1]
