@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 
 CELLS = 4096
+STRIP = 64
+_PER_WORD = 5
 TAIL = np.int16(-32768)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -49,7 +51,9 @@ def poisson(mean: float, uniform: float, other: float) -> int:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def paint_spots(
-    active: Any,
+    candidates: Any,
+    last: Any,
+    frame: int,
     fast: Any,
     slow: Any,
     omega: Any,
@@ -60,9 +64,12 @@ def paint_spots(
     tail_share: float,
     tail_scale: float,
     signal: Any,
+    touched: Any,
 ) -> None:
     """Add the expected counts of a frame from ``begin`` to ``end`` (rad) to ``signal``.
 
+    ``touched`` (slow, strips) is set for each strip of STRIP pixels that gets some.
+    ``candidates`` are rows of the spots, ``last`` the last frame that each of them reaches.
     A spot is a normal distribution in fast, slow and omega; what falls into the frame lies about
     the mean of the two coordinates given the mean omega within the frame, with their covariance
     given omega. The share ``tail_share`` lies in a second one, ``tail_scale`` times as wide on
@@ -70,9 +77,13 @@ def paint_spots(
     """
     rows, columns = signal.shape
     root = math.sqrt(0.5)
-    for i in active:
+    for k in range(len(candidates)):
+        if last[k] < frame:
+            continue
+        i = candidates[k]
         sigma = math.sqrt(covariance[i, 2])
-        low, high = (begin - omega[i]) / sigma, (end - omega[i]) / sigma
+        middle = omega[i] - 2.0 * math.pi * round((omega[i] - begin) / (2.0 * math.pi))
+        low, high = (begin - middle) / sigma, (end - middle) / sigma
         share = 0.5 * (math.erf(high * root) - math.erf(low * root))
         counts = intensity[i] * share
         if counts < 1e-3:
@@ -104,13 +115,13 @@ def paint_spots(
             # out to where a hundredth of a count is left, at least three sigmas
             reach = math.sqrt(2.0 * max(4.5, math.log(max(height, 1e-12) / 0.01)))
             half_f, half_s = reach * math.sqrt(ff), reach * math.sqrt(ss)
-            for y in range(
-                max(0, math.ceil(s - half_s)), min(rows - 1, math.floor(s + half_s)) + 1
-            ):
+            first, end_x = max(0, math.ceil(f - half_f)), min(columns - 1, math.floor(f + half_f))
+            low_y, end_y = max(0, math.ceil(s - half_s)), min(rows - 1, math.floor(s + half_s))
+            for y in range(low_y, end_y + 1):
                 dy = y - s
-                for x in range(
-                    max(0, math.ceil(f - half_f)), min(columns - 1, math.floor(f + half_f)) + 1
-                ):
+                for strip in range(first // STRIP, end_x // STRIP + 1):
+                    touched[y, strip] = True
+                for x in range(first, end_x + 1):
                     dx = x - f
                     signal[y, x] += height * math.exp(-a * dx * dx + b * dx * dy - c * dy * dy)
 
@@ -118,6 +129,7 @@ def paint_spots(
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def draw_frame(
     signal: Any,
+    touched: Any,
     level: Any,
     table: Any,
     cumulative: Any,
@@ -127,7 +139,7 @@ def draw_frame(
     seed: Any,
     frame: Any,
 ) -> None:
-    """Draw every pixel into ``frame`` (uint16) and clear ``signal``.
+    """Draw every pixel into ``frame`` (uint16), clear ``signal`` and ``touched``.
 
     Background and read noise of a pixel come from the table of its ``level``: (levels, CELLS)
     integers, each standing for one part in CELLS of the probability, or TAIL where the part
@@ -138,40 +150,42 @@ def draw_frame(
     rows, columns = signal.shape
     width = cumulative.shape[1]
     counter = mixed(seed)
-    bits = np.uint64(0)
-    left = 0
+    line = np.empty(columns + _PER_WORD, dtype=np.int32)
     for y in range(rows):
-        for x in range(columns):
-            if left == 0:
-                counter += _GOLDEN
-                bits = mixed(counter)
-                left = 5
-            cell = np.int64(bits & _MASK)
-            bits = bits >> _U12
-            left -= 1
-            k = level[y, x]
-            drawn = table[k, cell]
-            value = np.int64(drawn)
-            if drawn == TAIL:
-                counter += _GOLDEN
-                place = (cell + np.float64(mixed(counter) >> _U11) * _UNIT) / CELLS
-                below, above = 0, width - 1
-                while below < above:
-                    middle = (below + above) // 2
-                    if cumulative[k, middle] > place:
-                        above = middle
-                    else:
-                        below = middle + 1
-                value = lowest[k] + below
-            expected = signal[y, x]
-            if expected > 0.0:
-                counter += _GOLDEN
-                one = np.float64(mixed(counter) >> _U11) * _UNIT
-                two = 0.0
-                if expected > 400.0:
+        for first in range(0, columns, _PER_WORD):
+            counter += _GOLDEN
+            bits = mixed(counter)
+            for x in range(first, min(first + _PER_WORD, columns)):
+                cell = np.int64(bits & _MASK)
+                bits = bits >> _U12
+                k = level[y, x]
+                value = np.int32(table[k, cell])
+                if value == TAIL:
                     counter += _GOLDEN
-                    two = np.float64(mixed(counter) >> _U11) * _UNIT
-                value += poisson(expected, one, two)
-                signal[y, x] = 0.0
-            value += dark[y, x]
-            frame[y, x] = min(max(value, 0), ceiling)
+                    place = (cell + np.float64(mixed(counter) >> _U11) * _UNIT) / CELLS
+                    below, above = 0, width - 1
+                    while below < above:
+                        middle = (below + above) // 2
+                        if cumulative[k, middle] > place:
+                            above = middle
+                        else:
+                            below = middle + 1
+                    value = np.int32(lowest[k] + below)
+                line[x] = value + np.int32(dark[y, x])
+        for part in range(touched.shape[1]):
+            if not touched[y, part]:
+                continue
+            touched[y, part] = False
+            for x in range(part * STRIP, min((part + 1) * STRIP, columns)):
+                expected = np.float64(signal[y, x])
+                if expected > 0.0:
+                    signal[y, x] = 0.0
+                    counter += _GOLDEN
+                    one = np.float64(mixed(counter) >> _U11) * _UNIT
+                    two = 0.0
+                    if expected > 400.0:
+                        counter += _GOLDEN
+                        two = np.float64(mixed(counter) >> _U11) * _UNIT
+                    line[x] += poisson(expected, one, two)
+        for x in range(columns):
+            frame[y, x] = min(max(line[x], 0), ceiling)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -185,7 +185,8 @@ def _spots_of(
     exposure: Exposure,
     middle: tuple[float, float, float],
 ) -> PanelSpots:
-    rays = rays_of(crystals, hkl, station, rows=block)
+    whole = replace(station, omega_step=2.0 * math.pi, frames=1)
+    rays = rays_of(crystals, hkl, whole, rows=block)
     rays = rays.take(rays.sin_eta > _POLE)
     counts, covariance = np.empty(len(rays)), np.empty((len(rays), 6))
     shift = np.empty((len(rays), 2))
