@@ -50,7 +50,8 @@ class VirtualFrames:
     def omega(self) -> FloatArray:
         """Start of each frame and the end of the last, rad, (frames + 1,)."""
         station = self.station
-        return station.omega_start + station.omega_step * np.arange(station.frames + 1)
+        edge = np.arange(station.frames + 1, dtype=np.float64)
+        return station.omega_start + station.omega_step * edge
 
     def expected(self, frame: int) -> NDArray[np.float32]:
         """Expected counts of spots alone in one frame, (slow, fast)."""

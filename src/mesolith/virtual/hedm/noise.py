@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, xlogy
 from scipy.stats import norm
 
 from mesolith.errors import InvalidValueError
@@ -63,9 +63,7 @@ def noise_tables(background: FloatArray, read_noise: float) -> NoiseTables:
 def _cumulative(mean: float, read_noise: float, lowest: int, width: int) -> FloatArray:
     """P(counts <= value) for ``width`` values from ``lowest`` on; counts are rounded."""
     photons = np.arange(0, int(mean + 12.0 * np.sqrt(mean + 1.0)) + 20)
-    with np.errstate(divide="ignore"):
-        log_mean = np.log(mean) if mean > 0.0 else -np.inf
-    log_chance = np.where(photons == 0, -mean, photons * log_mean - mean - gammaln(photons + 1.0))
+    log_chance = xlogy(photons, mean) - mean - gammaln(photons + 1.0)
     chance = np.exp(log_chance)
     value = lowest + np.arange(width)
     away = value[:, None] + 0.5 - photons
