@@ -39,6 +39,8 @@ def poisson(mean: float, uniform: float, other: float) -> int:
     if mean > 400.0:
         normal = math.sqrt(-2.0 * math.log(1.0 - uniform)) * math.cos(2.0 * math.pi * other)
         return max(0, int(mean + math.sqrt(mean) * normal + 0.5))
+    if uniform < 1.0 - mean:  # which is below exp(-mean)
+        return 0
     chance = math.exp(-mean)
     count = 0
     left = uniform - chance
@@ -81,7 +83,9 @@ def paint_spots(
         if last[k] < frame:
             continue
         i = candidates[k]
-        sigma = math.sqrt(covariance[i, 2])
+        ww = np.float64(covariance[i, 2])
+        sw, fw = np.float64(covariance[i, 3]), np.float64(covariance[i, 4])
+        sigma = math.sqrt(ww)
         middle = omega[i] - 2.0 * math.pi * round((omega[i] - begin) / (2.0 * math.pi))
         low, high = (begin - middle) / sigma, (end - middle) / sigma
         share = 0.5 * (math.erf(high * root) - math.erf(low * root))
@@ -92,17 +96,17 @@ def paint_spots(
         inside = (math.exp(-0.5 * low * low) - math.exp(-0.5 * high * high)) / (
             math.sqrt(2.0 * math.pi) * share
         )
-        f = fast[i] + covariance[i, 4] / sigma * inside
-        s = slow[i] + covariance[i, 3] / sigma * inside
+        f = fast[i] + fw / sigma * inside
+        s = slow[i] + sw / sigma * inside
         # the spread of omega within the frame carries its part of the correlation
         within = 1.0 - inside * inside
         within += (low * math.exp(-0.5 * low * low) - high * math.exp(-0.5 * high * high)) / (
             math.sqrt(2.0 * math.pi) * share
         )
-        lost = max(0.0, 1.0 - within) / covariance[i, 2]
-        ff = covariance[i, 0] - covariance[i, 4] ** 2 * lost
-        ss = covariance[i, 1] - covariance[i, 3] ** 2 * lost
-        fs = covariance[i, 5] - covariance[i, 3] * covariance[i, 4] * lost
+        lost = max(0.0, 1.0 - within) / ww
+        ff = covariance[i, 0] - fw * fw * lost
+        ss = covariance[i, 1] - sw * sw * lost
+        fs = covariance[i, 5] - sw * fw * lost
         for part in range(2):
             weight = 1.0 - tail_share if part == 0 else tail_share
             if weight * counts < 1e-3:
