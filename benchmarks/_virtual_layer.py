@@ -1,19 +1,23 @@
 """Spot lists of one layer with known truth, as the benchmarks of indexing draw them.
 
-`CASES` are the rows of the bar; `drawn_layer` draws every number from priors.toml.
+`CASES` are the rows of the bar; `drawn_layer` draws every number from priors.toml;
+`pellet_layers` are the layers of one virtual cell.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from _harness import HERE
 
+from mesolith.virtual.cell import VirtualCell
+from mesolith.virtual.hedm.fragments import Fragments, layers_of
 from mesolith.virtual.hedm.grains import random_grains
-from mesolith.virtual.hedm.reflections import FIRST_RINGS, reflections_of
+from mesolith.virtual.hedm.reflections import FIRST_RINGS, real_strengths, reflections_of
 from mesolith.virtual.hedm.spot_lists import SpotPlan, VirtualLayer, measure_spots
 from mesolith.virtual.hedm.station import Station
 
@@ -77,6 +81,25 @@ def drawn_layer(draw: str, seed: int, **overrides: Any) -> VirtualLayer:
         false=drawn["false"],
     )
     return measure_spots(grains, reflections_of(), station, plan, rng)
+
+
+def pellet_layers(
+    seed: int, *, state: int = 0, preset: str = "pellet-30000", **overrides: Any
+) -> Iterator[tuple[float, VirtualLayer, Fragments]]:
+    """Spot lists of the nine layers of a virtual pellet, from below.
+
+    Each is (z of the layer's middle in um, spot list with z = 0 there, its fragments): centroid
+    and strain of the lit part of each grain, counts as the volume of that part, 300 in {400} of
+    a sphere of 25 um, spots below 40 counts lost. ``overrides`` replace values of the spot plan.
+    """
+    cell = VirtualCell.draw(seed, preset)
+    counts = 300.0 / (math.pi / 6.0 * 25.0**3)
+    reflections = reflections_of(FIRST_RINGS, real_strengths(FIRST_RINGS))
+    plan = SpotPlan(**{"least_intensity": 40.0} | overrides)
+    for k, (middle, fragments) in enumerate(layers_of(cell, state)):
+        grains = fragments.crystals(LATTICE, counts_per_um3=counts)
+        rng = np.random.default_rng([seed, 0x1A7EA, k])
+        yield middle, measure_spots(grains, reflections, Station(), plan, rng), fragments
 
 
 def _drawn(rng: np.random.Generator, prior: Any) -> float:

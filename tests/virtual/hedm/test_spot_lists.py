@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from mesolith.errors import InvalidValueError
 from mesolith.virtual.hedm.grains import CrystalGrains, random_grains
-from mesolith.virtual.hedm.reflections import FIRST_RINGS, reflections_of
+from mesolith.virtual.hedm.reflections import FIRST_RINGS, real_strengths, reflections_of
 from mesolith.virtual.hedm.spot_lists import SpotPlan, VirtualLayer, measure_spots, merged
 from mesolith.virtual.hedm.station import Station
 
@@ -134,6 +134,19 @@ def test_families_and_their_members() -> None:
     assert square[reflections.ring == 3].tolist() == [14] * 48
     with pytest.raises(InvalidValueError, match="2 strengths for 7 families"):
         reflections_of(FIRST_RINGS, [1.0, 2.0])
+    # {420} has half of {400}'s structure factor squared, {310} hardly any, in Ia-3d none
+    strength = real_strengths(FIRST_RINGS)
+    assert strength[4] == pytest.approx(1.0)
+    assert strength[5] == pytest.approx(0.495 * math.sqrt(16 / 20), rel=0.01)
+    assert 1e-4 < strength[2] < 4e-4
+    assert real_strengths(FIRST_RINGS, phase=1)[2] < 1e-12
+
+
+def test_what_is_too_weak_is_lost(grains: CrystalGrains) -> None:
+    layer = layer_of(grains, least_intensity=9e3)
+    assert layer.spots.intensity.min() >= 9e3
+    assert (layer.truth.intensity[layer.truth.spot < 0] < 9e3).all()
+    assert 0.2 < (layer.truth.spot < 0).mean() < 0.6
 
 
 @pytest.mark.parametrize(

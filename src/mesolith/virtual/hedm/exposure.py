@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mesolith.crystal.structure_factors import structure_factors
 from mesolith.errors import InvalidValueError
-from mesolith.materials.loader import load_material
 from mesolith.virtual.arrays import BoolArray, FloatArray, IntArray
 from mesolith.virtual.hedm._kernels_bright import brighten
 from mesolith.virtual.hedm.fragments import Fragments
 from mesolith.virtual.hedm.rays import Rays, rays_of
+from mesolith.virtual.hedm.reflections import intensities_of
 from mesolith.virtual.hedm.station import Station
 
-MATERIALS = ("LLZTO-I-43d", "LLZTO-Ia-3d")  # of phase 0 and 1
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 _POLE = 0.03
 _BLOCK = 100
@@ -145,11 +143,6 @@ def reflections_to(station: Station, exposure: Exposure, phase: int) -> IntArray
     hkl = hkl[(square > 0) & (square <= most**2)]
     size = intensities_of(phase, hkl, station.energy_kev)
     return np.asarray(hkl[size > 1e-6 * size.max()])
-
-
-def intensities_of(phase: int, hkl: IntArray, energy_kev: float) -> FloatArray:
-    """abs(F)^2 of reflections of a phase, from its CIF in the library."""
-    return np.abs(structure_factors(load_material(MATERIALS[phase]).cif, hkl, energy_kev)) ** 2
 
 
 def counts_scale(station: Station, exposure: Exposure) -> float:

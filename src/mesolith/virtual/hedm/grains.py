@@ -22,8 +22,8 @@ class CrystalGrains:
 
     ``position`` (n, 3), um; ``orientation`` (n, 3, 3) maps crystal to sample; ``strain``
     (n, 3, 3) is the left stretch less one, so the lattice vectors are the columns of
-    (1 + strain) orientation times ``lattice_angstrom``; ``strength`` (n,) scales the intensity
-    of all spots of a grain.
+    (1 + strain) orientation times ``lattice_angstrom``; ``strength`` (n,) are
+    the counts of a spot at eta = 90 deg of a reflection of strength 1.
     """
 
     position: FloatArray
@@ -62,13 +62,15 @@ def random_grains(
     diameter: float = 1600.0,
     height: float = 100.0,
     strain: float = 5e-4,
+    counts: float = 1e4,
     strength_log_sigma: float = 0.5,
     lattice_angstrom: float = 12.95,
 ) -> CrystalGrains:
     """Grains at random in a slice of a cylinder about the rotation axis, um.
 
     Orientations are even; each of the six tensor components of strain is normal with deviation
-    ``strain``; strengths are log-normal with median 1.
+    ``strain``; strengths are log-normal with median
+    ``counts``.
     """
     if count < 1 or not (diameter > 0.0 and height > 0.0):
         raise InvalidValueError(
@@ -83,6 +85,6 @@ def random_grains(
         position=np.column_stack([across * np.cos(angle), across * np.sin(angle), z]),
         orientation=orientation,
         strain=full_tensor(strain * rng.standard_normal((count, 6))),
-        strength=np.exp(strength_log_sigma * rng.standard_normal(count)),
+        strength=counts * np.exp(strength_log_sigma * rng.standard_normal(count)),
         lattice_angstrom=lattice_angstrom,
     )

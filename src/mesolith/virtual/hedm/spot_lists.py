@@ -31,7 +31,8 @@ class SpotPlan:
     of ``merge_px`` and ``merge_omega`` become one spot at their centroid by intensity; a group
     may be longer than that.
     ``dropped`` is the share of spots lost at random, ``dropped_weakest`` the share lost below
-    one threshold of intensity, which takes mates together. ``false`` is the share of spots
+    one threshold of intensity, which takes mates together; ``least_intensity`` is such a
+    threshold in counts. ``false`` is the share of spots
     added that belong to no grain, on the rings at random. ``flicker`` is the log-normal scatter
     of one spot's intensity.
     """
@@ -45,6 +46,7 @@ class SpotPlan:
     merge_omega: float = math.radians(0.15)
     dropped: float = 0.0
     dropped_weakest: float = 0.0
+    least_intensity: float = 0.0
     false: float = 0.0
     flicker: float = 0.05
 
@@ -108,8 +110,7 @@ def measure_spots(
     rays = rays_of(grains, reflections.hkl, station)
     rays = rays.take(rays.sin_eta > math.sin(plan.pole))
     intensity = (
-        1e4
-        * grains.strength[rays.grain]
+        grains.strength[rays.grain]
         * reflections.strength[rays.member]
         / rays.sin_eta
         * np.exp(plan.flicker * rng.standard_normal(len(rays)))
@@ -205,9 +206,9 @@ def _strongest(group: IntArray, grain: IntArray, intensity: FloatArray, count: i
 
 
 def _kept(intensity: FloatArray, plan: SpotPlan, rng: np.random.Generator) -> BoolArray:
-    keep = np.ones(len(intensity), dtype=bool)
+    keep = intensity >= plan.least_intensity
     if plan.dropped_weakest > 0.0:
-        keep = intensity > np.quantile(intensity, plan.dropped_weakest)
+        keep &= intensity > np.quantile(intensity, plan.dropped_weakest)
     if plan.dropped > 0.0:
         keep &= rng.random(len(intensity)) >= plan.dropped
     return keep
