@@ -56,7 +56,9 @@ def drawn_layer(draw: str, seed: int, **overrides: Any) -> VirtualLayer:
     """
     priors = tomllib.loads((HERE / "priors.toml").read_text(encoding="utf-8"))["hedm_layer"]
     rng = np.random.default_rng([seed, 0x1A7E9])
-    drawn = {name: _drawn(rng, prior) for name, prior in sorted(priors[draw].items())} | overrides
+    drawn = {
+        name: drawn_value(rng, prior) for name, prior in sorted(priors[draw].items())
+    } | overrides
     grains = random_grains(
         rng,
         round(drawn["grains"]),
@@ -102,7 +104,8 @@ def pellet_layers(
         yield middle, measure_spots(grains, reflections, Station(), plan, rng), fragments
 
 
-def _drawn(rng: np.random.Generator, prior: Any) -> float:
+def drawn_value(rng: np.random.Generator, prior: Any) -> float:
+    """One number of a prior, as priors.toml states them."""
     if isinstance(prior, dict):
         if "normal" in prior:
             return float(prior["normal"] * rng.standard_normal())

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
 from scipy.stats import chisquare, norm, poisson
 
 from mesolith.errors import InvalidValueError
@@ -147,6 +148,31 @@ def test_a_spot_is_whole_over_all_frames(frames: VirtualFrames) -> None:
         f, s = round(inside.fast[i]), round(inside.slow[i])
         both = [frames.expected(k)[s, f] > 0.5 for k in (0, SMALL.frames - 1)]
         assert any(both)
+
+
+def test_a_spot_lies_where_the_truth_says(frames: VirtualFrames) -> None:
+    """First moments over pixels and frames; frame k is the turn from edge k to edge k + 1."""
+    fine = replace(SMALL, frames=3600, omega_step=math.radians(0.1))
+    scan = VirtualFrames(fine, frames.exposure, frames.spots, seed=3)
+    spots = scan.spots
+    frame = (spots.omega - fine.omega_start) / fine.omega_step
+    place = np.column_stack([spots.fast / 16.0, spots.slow / 16.0, frame / 24.0])
+    lone = [len(near) == 1 for near in cKDTree(place).query_ball_point(place, 1.5)]
+    inside = np.maximum(np.abs(spots.fast - 255.5), np.abs(spots.slow - 255.5)) < 240.0
+    good = np.array(lone) & inside & (spots.counts > 200.0) & (spots.covariance[:, 2] < 4e-6)
+    good &= np.abs(frame - 1800.0) < 1780.0
+    assert good.sum() >= 8
+    for i in np.flatnonzero(good)[:8]:
+        first = int(frame[i]) - 8
+        f, s = round(float(spots.fast[i])) - 8, round(float(spots.slow[i])) - 8
+        near = [scan.expected(k)[s : s + 17, f : f + 17] for k in range(first, first + 17)]
+        share = np.array(near) / np.sum(near)
+        late, slow, fast = ((share * axis).sum() for axis in np.indices(share.shape))
+        assert np.sum(near) == pytest.approx(spots.counts[i], rel=0.01)
+        assert fast + f == pytest.approx(spots.fast[i], abs=0.01)
+        assert slow + s == pytest.approx(spots.slow[i], abs=0.01)
+        omega = scan.omega[first] + fine.omega_step * (late + 0.5)
+        assert omega == pytest.approx(spots.omega[i], abs=0.01 * fine.omega_step)
 
 
 def test_frames_do_not_depend_on_the_blocks(frames: VirtualFrames) -> None:
