@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,13 @@ from mesolith.virtual.hedm.station import Station
 
 LATTICE = 12.95
 PAPER_RINGS = FIRST_RINGS[3:]
+INNER_RINGS = 4
+# with those that only I-43d has: {310}, {510} (on the ring of {431}), {530}, {710}, {730}
+POLYMORPH_RINGS = (
+    *FIRST_RINGS,
+    *((4, 2, 2), (4, 3, 1), (5, 1, 0), (5, 2, 1), (4, 4, 0), (5, 3, 0), (6, 1, 1)),
+    *((7, 1, 0), (5, 4, 3), (7, 3, 0)),
+)
 
 CASES: dict[str, dict[str, Any]] = {
     "nominal": {},
@@ -96,12 +104,54 @@ def pellet_layers(
     """
     cell = VirtualCell.draw(seed, preset)
     counts = 300.0 / (math.pi / 6.0 * 25.0**3)
-    reflections = reflections_of(FIRST_RINGS, real_strengths(FIRST_RINGS))
+    strengths = [real_strengths(FIRST_RINGS, phase=phase) for phase in (0, 1)]
+    reflections = reflections_of(FIRST_RINGS, *strengths)
     plan = SpotPlan(**{"least_intensity": 40.0} | overrides)
     for k, (middle, fragments) in enumerate(layers_of(cell, state)):
         grains = fragments.crystals(LATTICE, counts_per_um3=counts)
         rng = np.random.default_rng([seed, 0x1A7EA, k])
         yield middle, measure_spots(grains, reflections, Station(), plan, rng), fragments
+
+
+def polymorph_layer(
+    seed: int,
+    *,
+    minority: float = 0.03,
+    grains: int = 3_000,
+    lattice_offset: float = 0.0,
+    counts: float = 2_400.0,
+    inner_attenuation: float = 1.0,
+    **overrides: Any,
+) -> VirtualLayer:
+    """Spot list of a layer in which some grains are Ia-3d: ``layer.grains.phase`` is 1 there.
+
+    Intensities are those of the shipped structures, behind 1.6 mm of LLZTO, with the noise of
+    their counts on a background; ``counts`` are those of {400} of a median grain in the middle.
+    ``lattice_offset`` is how much larger the minority's lattice parameter is, relative. The
+    inner four rings are weaker by ``inner_attenuation``.
+    """
+    rng = np.random.default_rng([seed, 0x1A7EB])
+    crystals = random_grains(rng, grains, counts=counts, strain=2e-4, lattice_angstrom=LATTICE)
+    phase = np.zeros(grains, dtype=np.int64)
+    phase[rng.permutation(grains)[: round(minority * grains)]] = 1
+    crystals = replace(
+        crystals, phase=phase, lattice_angstrom=LATTICE * (1.0 + lattice_offset * phase)
+    )
+    strengths = []
+    for number in (0, 1):
+        row = np.array(real_strengths(POLYMORPH_RINGS, phase=number))
+        row[:INNER_RINGS] /= inner_attenuation
+        strengths.append(row.tolist())
+    values = {
+        "absorption": 18.4e-4,
+        "counting_noise": 33.0,
+        "weak_counts": 200.0,
+        "least_intensity": 130.0,
+    }
+    plan = SpotPlan(**values | overrides)
+    return measure_spots(
+        crystals, reflections_of(POLYMORPH_RINGS, *strengths), Station(), plan, rng
+    )
 
 
 def drawn_value(rng: np.random.Generator, prior: Any) -> float:

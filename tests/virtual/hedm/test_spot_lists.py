@@ -129,7 +129,7 @@ def test_families_and_their_members() -> None:
     reflections = reflections_of(FIRST_RINGS, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
     assert np.bincount(reflections.ring).tolist() == [24, 12, 24, 48, 6, 24, 24]
     assert (np.diff(reflections.ring) >= 0).all()
-    assert reflections.strength[reflections.ring == 4].tolist() == [5.0] * 6
+    assert reflections.strength[0, reflections.ring == 4].tolist() == [5.0] * 6
     square = (reflections.hkl**2).sum(axis=1)
     assert square[reflections.ring == 3].tolist() == [14] * 48
     with pytest.raises(InvalidValueError, match="2 strengths for 7 families"):
@@ -140,6 +140,43 @@ def test_families_and_their_members() -> None:
     assert strength[5] == pytest.approx(0.495 * math.sqrt(16 / 20), rel=0.01)
     assert 1e-4 < strength[2] < 4e-4
     assert real_strengths(FIRST_RINGS, phase=1)[2] < 1e-12
+
+
+def test_two_phases_and_what_only_one_of_them_has(grains: CrystalGrains) -> None:
+    families = ((3, 1, 0), (4, 0, 0))
+    phase = np.arange(150) % 2
+    lattice = 12.945 * (1.0 + 5e-4 * phase)
+    mixed = replace(grains, phase=phase, lattice_angstrom=lattice)
+    reflections = reflections_of(families, [0.3, 1.0], [0.0, 1.0])
+    layer = measure_spots(mixed, reflections, STATION, SpotPlan(), np.random.default_rng(5))
+    rays = layer.truth.rays
+    only = layer.truth.ring == 0
+    assert set(phase[rays.grain[only]]) == {0}
+    assert set(phase[rays.grain[~only]]) == {0, 1}
+    assert (12.945 / np.linalg.norm(mixed.lattice[1::2], axis=1)).mean() == pytest.approx(
+        1.0 / 1.0005, abs=1e-4
+    )
+    radius = np.hypot(rays.fast - 1023.5, rays.slow - 1023.5)[~only]
+    owner = phase[rays.grain[~only]]
+    assert radius[owner == 1].mean() < radius[owner == 0].mean() - 0.05
+
+
+def test_absorption_and_the_noise_of_counts(grains: CrystalGrains) -> None:
+    plain, behind = layer_of(grains), layer_of(grains, absorption=18.4e-4)
+    ratio = behind.truth.intensity / plain.truth.intensity
+    start = plain.truth.rays.start
+    middle = np.hypot(start[:, 0], start[:, 1]) < 60.0
+    assert ratio[middle] == pytest.approx(1.0, abs=0.25)
+    assert 5.0 < ratio.max() < 19.0
+    noisy = layer_of(grains, counting_noise=1000.0, flicker=1e-9, weak_counts=3e4)
+    alone = np.flatnonzero(noisy.members[noisy.truth.spot] == 1)
+    row = noisy.truth.spot[alone]
+    away = noisy.spots.intensity[row] - noisy.truth.intensity[alone]
+    assert (away / noisy.spots.intensity_se[row]).std() == pytest.approx(1.0, abs=0.03)
+    stated = np.sqrt(noisy.spots.covariance[row, 0, 0])
+    shift = noisy.spots.fast[row] - noisy.truth.rays.fast[alone]
+    assert (shift / stated).std() == pytest.approx(1.0, abs=0.03)
+    assert stated.max() > 2.0 * stated.min()
 
 
 def test_what_is_too_weak_is_lost(grains: CrystalGrains) -> None:

@@ -30,6 +30,19 @@ def path_through(start: Any, ray: Any, middle: Any, radius: float) -> float:
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def paths_through(start: Any, direction: Any, radius: float, path: Any) -> None:
+    """`path_through` for rays (n, 3) of any length, of a sample about the rotation axis."""
+    unit, middle = np.zeros(3), np.zeros(2)
+    for i in range(len(start)):
+        size = 0.0
+        for k in range(3):
+            size += direction[i, k] * direction[i, k]
+        for k in range(3):
+            unit[k] = direction[i, k] / math.sqrt(size)
+        path[i] = path_through(start[i], unit, middle, radius)
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def lit_share(y: float, size: float, half: float) -> tuple[float, float]:
     """Share of a sphere that a beam of half width ``half`` lights, and how far its centre moves.
 

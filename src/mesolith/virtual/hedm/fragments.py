@@ -76,14 +76,17 @@ class Fragments:
             self.phase,
         )
 
-    def crystals(self, lattice_angstrom: float, *, counts_per_um3: float = 1.0) -> CrystalGrains:
-        """Grains for a spot list: as strong as they are large."""
+    def crystals(
+        self, lattice_angstrom: float | FloatArray, *, counts_per_um3: float = 1.0
+    ) -> CrystalGrains:
+        """Grains for a spot list: as strong as they are large; a lattice for all, or one each."""
         return CrystalGrains(
             self.position,
             self.orientation,
             self.strain,
             counts_per_um3 * self.volume,
             lattice_angstrom,
+            self.phase,
         )
 
 

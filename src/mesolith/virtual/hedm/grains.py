@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.errors import InvalidValueError
-from mesolith.virtual.arrays import FloatArray, full_tensor
+from mesolith.virtual.arrays import FloatArray, IntArray, full_tensor
 from mesolith.virtual.rotation import (
     matrices_from_quaternions,
     matrices_from_vectors,
@@ -22,21 +22,23 @@ class CrystalGrains:
 
     ``position`` (n, 3), um; ``orientation`` (n, 3, 3) maps crystal to sample; ``strain``
     (n, 3, 3) is the left stretch less one, so the lattice vectors are the columns of
-    (1 + strain) orientation times ``lattice_angstrom``; ``strength`` (n,) are
-    the counts of a spot at eta = 90 deg of a reflection of strength 1.
+    (1 + strain) orientation times ``lattice_angstrom``, one number or one a grain (n,);
+    ``strength`` (n,) are the counts of a spot at eta = 90 deg of a reflection of strength 1;
+    ``phase`` (n,) is the row of the reflections' strengths, None: the first for all.
     """
 
     position: FloatArray
     orientation: FloatArray
     strain: FloatArray
     strength: FloatArray
-    lattice_angstrom: float
+    lattice_angstrom: float | FloatArray
+    phase: IntArray | None = None
 
     @property
     def lattice(self) -> FloatArray:
         """Lattice vectors (n, 3, 3), columns a, b, c on sample axes, angstrom."""
         stretched = (np.eye(3) + self.strain) @ self.orientation
-        return np.asarray(self.lattice_angstrom * stretched)
+        return np.asarray(np.asarray(self.lattice_angstrom)[..., None, None] * stretched)
 
     @property
     def reciprocal(self) -> FloatArray:
@@ -52,6 +54,7 @@ class CrystalGrains:
             rotation @ self.strain @ rotation.T,
             self.strength,
             self.lattice_angstrom,
+            self.phase,
         )
 
 

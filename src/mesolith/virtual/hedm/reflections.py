@@ -22,7 +22,7 @@ class Reflections:
     """Members of some families of a cubic crystal.
 
     ``hkl`` (m, 3) with Friedel mates; ``ring`` (m,) is the row of ``families``; ``strength``
-    (m,) scales the intensity.
+    (phases, m) scales the intensity, one row a phase; 0 where a phase lacks the reflection.
     """
 
     families: tuple[tuple[int, int, int], ...]
@@ -33,19 +33,23 @@ class Reflections:
 
 def reflections_of(
     families: Sequence[tuple[int, int, int]] = FIRST_RINGS,
-    strengths: Sequence[float] | None = None,
+    *strengths: Sequence[float],
 ) -> Reflections:
-    """All signs and permutations of the families; ``strengths`` is one number a family."""
-    strengths = [1.0] * len(families) if strengths is None else list(strengths)
-    if len(strengths) != len(families):
-        raise InvalidValueError(f"{len(strengths)} strengths for {len(families)} families")
+    """All signs and permutations of the families.
+
+    ``strengths`` are one number a family, for each of the phases; without any all are 1.
+    """
+    rows = list(strengths) or [[1.0] * len(families)]
+    for row in rows:
+        if len(row) != len(families):
+            raise InvalidValueError(f"{len(row)} strengths for {len(families)} families")
     members = [_members(family) for family in families]
     ring = np.repeat(np.arange(len(families)), [len(one) for one in members])
     return Reflections(
         families=tuple((int(h), int(k), int(m)) for h, k, m in families),
         hkl=np.array([hkl for one in members for hkl in one], dtype=np.int64),
         ring=ring,
-        strength=np.array(strengths, dtype=np.float64)[ring],
+        strength=np.array(rows, dtype=np.float64)[:, ring],
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mesolith.errors import InvalidValueError
 from mesolith.records.spots import Spots
 from mesolith.virtual.arrays import BoolArray, FloatArray, IntArray
+from mesolith.virtual.hedm._kernels_bright import paths_through
 from mesolith.virtual.hedm._kernels_merge import join_close
 from mesolith.virtual.hedm.grains import CrystalGrains
 from mesolith.virtual.hedm.rays import Rays, rays_of
@@ -34,7 +35,11 @@ class SpotPlan:
     one threshold of intensity, which takes mates together; ``least_intensity`` is such a
     threshold in counts. ``false`` is the share of spots
     added that belong to no grain, on the rings at random. ``flicker`` is the log-normal scatter
-    of one spot's intensity.
+    of one spot's intensity, ``counting_noise`` (counts) what a spot without counts would scatter
+    by; above 0 the listed intensity scatters, with the counts' own noise, by
+    sqrt(counting_noise^2 + counts). Errors of place grow with sqrt(1 + weak_counts / counts).
+    With ``absorption`` (1/um) intensities are those behind a cylinder of ``sample_um`` about the
+    rotation axis, relative to a straight path through its middle.
     """
 
     sigma_px: float = 0.1
@@ -49,6 +54,10 @@ class SpotPlan:
     least_intensity: float = 0.0
     false: float = 0.0
     flicker: float = 0.05
+    counting_noise: float = 0.0
+    weak_counts: float = 0.0
+    absorption: float = 0.0
+    sample_um: float = 1600.0
 
     def __post_init__(self) -> None:
         for name in ("dropped", "dropped_weakest", "false"):
@@ -108,10 +117,13 @@ def measure_spots(
 ) -> VirtualLayer:
     """Spot list of a layer of grains, in random order."""
     rays = rays_of(grains, reflections.hkl, station)
-    rays = rays.take(rays.sin_eta > math.sin(plan.pole))
+    strength = _strengths(rays, grains, reflections)
+    seen = (rays.sin_eta > math.sin(plan.pole)) & (strength > 0.0)
+    rays, strength = rays.take(seen), strength[seen]
     intensity = (
         grains.strength[rays.grain]
-        * reflections.strength[rays.member]
+        * strength
+        * _transmission(rays, plan)
         / rays.sin_eta
         * np.exp(plan.flicker * rng.standard_normal(len(rays)))
     )
@@ -130,6 +142,8 @@ def measure_spots(
             rays.omega[first] + np.bincount(group, weights=share * step, minlength=count),
         ]
     )
+    if plan.counting_noise > 0.0:
+        total = total + np.sqrt(plan.counting_noise**2 + total) * rng.standard_normal(count)
     members = np.bincount(group, minlength=count)
     owner = _strongest(group, rays.grain, intensity, count)
 
@@ -146,6 +160,7 @@ def measure_spots(
     owner = np.concatenate([owner, np.full(added, -1)])
 
     sigma = np.array([plan.sigma_px, plan.sigma_px, plan.sigma_omega])
+    sigma = sigma * np.sqrt(1.0 + plan.weak_counts / np.maximum(total, 1.0))[:, None]
     place = place + sigma * _errors(rng, place.shape, plan.tail_freedom)
     place[:, 2] = _within_turn(place[:, 2], station)
     order = rng.permutation(len(place))
@@ -156,11 +171,28 @@ def measure_spots(
         station=station,
         grains=grains,
         reflections=reflections,
-        spots=_record(place[order], total[order], members[order], sigma, station, plan),
+        spots=_record(place[order], total[order], members[order], sigma[order], station, plan),
         truth=SpotTruth(rays, reflections.ring[rays.member], intensity, spot),
         owner=owner[order],
         members=members[order],
     )
+
+
+def _strengths(rays: Rays, grains: CrystalGrains, reflections: Reflections) -> FloatArray:
+    """Strength of each ray's reflection in the phase of its grain; what vanishes is 0."""
+    phase = np.zeros(len(grains.position), dtype=np.int64)
+    phase = phase if grains.phase is None else grains.phase
+    strength = np.where(reflections.strength > 1e-12, reflections.strength, 0.0)
+    return np.asarray(strength[phase[rays.grain], rays.member])
+
+
+def _transmission(rays: Rays, plan: SpotPlan) -> FloatArray:
+    """Light that is left behind the sample, over what a straight path through its middle leaves."""
+    if plan.absorption == 0.0:
+        return np.ones(len(rays))
+    path = np.empty(len(rays))
+    paths_through(rays.start, rays.direction, 0.5 * plan.sample_um, path)
+    return np.exp(-plan.absorption * (path - plan.sample_um))
 
 
 def merged(
@@ -248,7 +280,8 @@ def _record(
     plan: SpotPlan,
 ) -> Spots:
     count = len(place)
-    stated = np.diag((plan.stated_share * sigma) ** 2)
+    stated = np.zeros((count, 3, 3))
+    stated[:, [0, 1, 2], [0, 1, 2]] = (plan.stated_share * sigma) ** 2
     width = np.array([0.8, 0.8, math.radians(0.08)])
     frames = width[2] / station.omega_step
     return Spots(
@@ -256,9 +289,12 @@ def _record(
         fast=place[:, 0],
         slow=place[:, 1],
         omega=place[:, 2],
-        covariance=np.tile(stated, (count, 1, 1)),
+        covariance=stated,
         intensity=intensity,
-        intensity_se=plan.flicker * intensity + np.sqrt(intensity),
+        intensity_se=np.hypot(
+            plan.flicker * intensity,
+            np.sqrt(plan.counting_noise**2 + np.maximum(intensity, 1.0)),
+        ),
         maximum=intensity / ((2.0 * math.pi) ** 1.5 * width[0] * width[1] * frames),
         widths=np.tile(width, (count, 1)),
         pixels=np.full(count, round(30.0 * frames), dtype=np.int64),
