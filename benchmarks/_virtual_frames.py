@@ -44,11 +44,14 @@ class Scene:
     drawn: dict[str, float]
 
 
-def drawn_scene(draw: str, seed: int, *, diameter: float = 1600.0, **overrides: Any) -> Scene:
+def drawn_scene(
+    draw: str, seed: int, *, state: int = 0, diameter: float = 1600.0, **overrides: Any
+) -> Scene:
     """Scene of the draw "nominal", "wide" or "misspecified"; the same seed, the same frames.
 
-    ``diameter`` of the sample in um: a smaller one has fewer grains. ``overrides`` replace drawn
-    values, or fields of the exposure.
+    ``state`` is one of the cell's: the station is the same in all, the sample's strain and place
+    are not. ``diameter`` of the sample in um: a smaller one has fewer grains. ``overrides``
+    replace drawn values, or fields of the exposure.
     """
     priors = tomllib.loads((HERE / "priors.toml").read_text(encoding="utf-8"))["hedm_frames"]
     rng = np.random.default_rng([seed, 0xF7A5])
@@ -56,7 +59,6 @@ def drawn_scene(draw: str, seed: int, *, diameter: float = 1600.0, **overrides: 
     for name, prior in sorted(priors[draw].items()):
         drawn[name] = drawn_value(rng, prior)
     tilt = np.radians(_three(rng, priors[draw]["tilt_deg"]))
-    shift = _three(rng, priors[draw]["shift"]) * [1.0, 1.0, 0.0]
     centre = _three(rng, priors[draw]["centre_error"])
     drawn |= {name: overrides.pop(name) for name in list(overrides) if name in drawn}
     # the panel is off by 0.3 mm where the analysis knows it, and by the errors where it does not
@@ -75,6 +77,7 @@ def drawn_scene(draw: str, seed: int, *, diameter: float = 1600.0, **overrides: 
         background=drawn["background"],
         read_noise=drawn["read_noise"],
         mosaic_fwhm=math.radians(drawn["mosaic_deg"]),
+        mosaic_log_sigma=drawn["mosaic_log_sigma"],
         point_fwhm_px=drawn["point_px"],
         energy_fwhm=drawn["energy_width"],
         tail_share=drawn["tail_share"],
@@ -92,8 +95,14 @@ def drawn_scene(draw: str, seed: int, *, diameter: float = 1600.0, **overrides: 
         log_sigma=drawn["log_sigma"],
         minority_share=0.0,
     )
-    fragments = fragments_of(cell, 0, middle=0.0, height=HEIGHT, spacing=4.0)
-    fragments = fragments.moved(shift, np.zeros(3))
+    # the sample comes back from each half cycle elsewhere; its height decides what is lit
+    rng = np.random.default_rng([seed, 0xF7A6, state])
+    shift = _three(rng, priors[draw]["shift"])
+    turn = np.radians([0.0, 0.0, 1.0]) * rng.standard_normal()
+    lifted = float(np.clip(shift[2], -0.6 * HEIGHT, 0.6 * HEIGHT))
+    fragments = fragments_of(cell, state, middle=-lifted, height=HEIGHT, spacing=4.0)
+    shift[2] = 0.0
+    fragments = fragments.moved(shift, turn)
     middle = (float(shift[0]), float(shift[1]), 0.0)
     spots = expose(fragments, station, exposure, middle=middle)
     walls = (-0.6 * diameter - 2_000.0, 0.6 * diameter + 2_000.0)

@@ -20,6 +20,7 @@ from mesolith.virtual.hedm.backdrop import (
     powder_counts,
     scattering_angles,
 )
+from mesolith.virtual.hedm.calibrant import CERIA, calibrant_frame
 from mesolith.virtual.hedm.exposure import Exposure, PanelSpots, counts_scale, expose
 from mesolith.virtual.hedm.fragments import Fragments, random_spheres
 from mesolith.virtual.hedm.frames import VirtualFrames
@@ -356,3 +357,19 @@ def test_spots_are_sorted_and_complete(frames: VirtualFrames) -> None:
     # the corner of the panel, 2 theta of 7.5 deg, is N = 109 at 12.945 angstrom
     assert 100 <= square.max() <= 109
     assert ((spots.hkl.sum(axis=1) % 2) == 0).all()
+
+
+def test_rings_of_a_calibrant_lie_at_their_angles() -> None:
+    """Mean 2 theta of the pixels of each ring, on a tilted and distorted panel."""
+    station = replace(CROOKED, distance=1.0e6)
+    counts = calibrant_frame(station, np.random.default_rng(3)).astype(np.float64)
+    two_theta, _ = scattering_angles(station)
+    per_px = station.pitch / station.distance
+    for square in (3, 8, 16):
+        angle = 2.0 * math.asin(station.wavelength / (2.0 * CERIA / math.sqrt(square)))
+        near = np.abs(two_theta - angle) < 5.0 * per_px
+        weight = counts[near] - np.median(counts[near])
+        weight[np.abs(two_theta[near] - angle) > 3.0 * per_px] = 0.0
+        found = (weight * two_theta[near]).sum() / weight.sum()
+        assert near.sum() > 3000
+        assert found == pytest.approx(angle, abs=0.03 * per_px)

@@ -78,7 +78,7 @@ def brighten(
     absorption: float,
     half_width: float,
     horizontal: float,
-    mosaic: float,
+    mosaic: Any,
     energy_spread: float,
     point_spread: float,
     intensity: Any,
@@ -90,9 +90,9 @@ def brighten(
     ``intensity`` (n,) is volume times abs(F)^2, Lorentz and polarisation factor, absorption and
     the share that the beam's width lights. ``covariance`` (n, 6) is of fast, slow (px) and
     omega (rad) in the order ff ss ww sw fw fs: the grain's shape as the ray throws it on the
-    panel, mosaic and energy spread to first order (they move omega and place together) and the
-    point spread. ``shift`` (n, 2) is how far the lit part's centre moves the spot, px. Spreads
-    are standard deviations.
+    panel, mosaic (one number a grain) and energy spread to first order (they move omega and
+    place together) and the point spread. ``shift`` (n, 2) is how far the lit part's centre
+    moves the spot, px. Spreads are standard deviations.
     """
     g, along, unit, push, moved = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
     centre, where = np.zeros(3), np.zeros(3)
@@ -168,7 +168,7 @@ def brighten(
                 push[a] = -g[b]
                 push[b] = g[a]
                 late = -push[0] / rate
-                spread = mosaic
+                spread = mosaic[n]
             else:
                 push[0] = push[1] = push[2] = 0.0
                 late = -0.5 * wavelength * square_g / rate

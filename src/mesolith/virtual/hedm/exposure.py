@@ -28,8 +28,10 @@ class Exposure:
 
     ``reference_counts`` is what a reflection {400} of a sphere of ``reference_um`` in the middle
     of the sample gives in one crossing at eta = 90 deg, all frames together. Full widths at half
-    maximum: ``mosaic_fwhm`` (rad) of each component of rotation within a grain,
-    ``energy_fwhm`` (relative) of the beam, ``point_fwhm_px`` of the panel's answer to a point;
+    maximum: ``mosaic_fwhm`` (rad) of each component of rotation within a median
+    grain, from grain to grain log-normal with ``mosaic_log_sigma``; ``energy_fwhm`` (relative)
+    of the beam and, to first order the same, of the spacing of a grain's planes;
+    ``point_fwhm_px`` of the panel's answer to a point;
     the share ``tail_share`` of a spot is ``tail_scale`` times as wide. ``absorption`` per um
     over a cylinder of ``sample_um`` about the sample's middle; ``beam_um`` is the width of the
     box beam. ``horizontal`` is the share of light polarised along y. An absorber of
@@ -45,6 +47,7 @@ class Exposure:
     reference_counts: float = 300.0
     reference_um: float = 25.0
     mosaic_fwhm: float = math.radians(0.1)
+    mosaic_log_sigma: float = 0.0
     energy_fwhm: float = 1e-3
     point_fwhm_px: float = 1.5
     tail_share: float = 0.0
@@ -181,6 +184,7 @@ def _spots_of(
     whole = replace(station, omega_step=2.0 * math.pi, frames=1)
     rays = rays_of(fragments.crystals(exposure.lattice_angstrom[phase]), hkl, whole)
     rays = rays.take(rays.sin_eta > _POLE)
+    mosaic = exposure.mosaic_fwhm / _FWHM * _mosaic_factors(fragments.grain, exposure)
     counts, covariance = np.empty(len(rays)), np.empty((len(rays), 6))
     shift = np.empty((len(rays), 2))
     brighten(
@@ -202,7 +206,7 @@ def _spots_of(
         exposure.absorption,
         0.5 * exposure.beam_um,
         exposure.horizontal,
-        exposure.mosaic_fwhm / _FWHM,
+        mosaic,
         exposure.energy_fwhm / _FWHM,
         exposure.point_fwhm_px / _FWHM,
         counts,
@@ -220,6 +224,13 @@ def _spots_of(
         "counts": counts[keep],
         "covariance": covariance[keep],
     }
+
+
+def _mosaic_factors(grain: IntArray, exposure: Exposure) -> FloatArray:
+    """How much wider than the median each grain's mosaic is; a grain keeps its factor."""
+    draws = [np.random.default_rng([exposure.structure_seed, 0x305A, int(k)]) for k in grain]
+    spread = np.array([rng.standard_normal() for rng in draws])
+    return np.exp(exposure.mosaic_log_sigma * spread)
 
 
 def _structure_error(hkl: IntArray, exposure: Exposure) -> FloatArray:
