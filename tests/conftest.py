@@ -1,7 +1,7 @@
 """What every test shares: measured files, a browser, one analysed cell, and examples that repeat.
 
-The whole suite runs in a process for each core, at most four; files and tests that are named run
-in one.
+The suite, or a folder of it, runs in a process for each core, at most four; files and tests that
+are named run in one.
 
 Two environment variables make a skip a failure, so that a machine which has the files and the
 browser cannot pass by leaving tests out: MESOLITH_REQUIRE_DATA and MESOLITH_REQUIRE_BROWSER.
@@ -37,7 +37,7 @@ Make = Callable[[Path], None]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+    if all(".py" in argument for argument in config.args):
         return 0
     from mesolith.pipeline.memory import default_workers
 
