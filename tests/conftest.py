@@ -1,4 +1,7 @@
-"""What every test shares: measured files, a browser, and random examples that repeat.
+"""What every test shares: measured files, a browser, one analysed cell, and examples that repeat.
+
+The suite, or a folder of it, runs in a process for each core, at most four; files and tests that
+are named run in one.
 
 Two environment variables make a skip a failure, so that a machine which has the files and the
 browser cannot pass by leaving tests out: MESOLITH_REQUIRE_DATA and MESOLITH_REQUIRE_BROWSER.
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -15,6 +19,9 @@ import pytest
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
+# One thread for NumPy, as in the workers of a run; before it is imported anywhere. Two threads on
+# small matrices cost more processor time than they save.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.load_profile("house")
@@ -22,6 +29,19 @@ settings.load_profile("house")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 REQUIRED_BY = {"data": "MESOLITH_REQUIRE_DATA", "browser": "MESOLITH_REQUIRE_BROWSER"}
 MARKED_BY_FIXTURE = {"measured": "data", "chromium": "browser"}
+MOST_PROCESSES = 4
+MADE_WITHIN_SECONDS = 300.0
+
+Make = Callable[[Path], None]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    if all(".py" in argument for argument in config.args):
+        return 0
+    from mesolith.pipeline.memory import default_workers
+
+    return min(MOST_PROCESSES, default_workers())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,14 +91,49 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="session")
-def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+    """``made_once(name, make)``: a folder that ``make`` fills once for all processes of the suite.
+
+    The first process that asks makes it; the others wait, and fail where it failed.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+
+    def folder_of(name: str, make: Make) -> Path:
+        folder, made, failed = (place / f"{name}{end}" for end in ("", "-made", "-failed"))
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            end = time.monotonic() + MADE_WITHIN_SECONDS
+            while not made.exists():
+                assert not failed.exists(), (
+                    f"{name}: could not be made, as another test's error says"
+                )
+                assert time.monotonic() < end, f"{name}: not made in {MADE_WITHIN_SECONDS:.0f} s"
+                time.sleep(0.05)
+            return folder
+        try:
+            make(folder)
+        except BaseException:
+            failed.touch()
+            raise
+        made.touch()
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def analysed(made_once: Callable[[str, Make], Path]) -> Path:
     """Folder of a small virtual cell that was written and run once for all tests.
 
     Tests change nothing in it; those of the commands take a copy, `demo`, where they must.
     """
     from mesolith.cli.main import main
 
-    folder = tmp_path_factory.mktemp("analysed") / "demo"
-    words = ["demo", str(folder), "--preset", "tiny", "--workers", "1", "--quiet"]
-    assert main(words) == 0
-    return folder
+    def make(folder: Path) -> None:
+        words = ["demo", str(folder / "demo"), "--preset", "tiny", "--workers", "1", "--quiet"]
+        assert main(words) == 0
+
+    return made_once("analysed", make) / "demo"

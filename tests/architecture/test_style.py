@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,7 @@ def test_the_pattern_of_machine_paths(line: str, is_path: bool) -> None:
     assert bool(MACHINE_PATH.search(line)) is is_path
 
 
+@cache
 def _trees() -> list[tuple[Path, ast.Module]]:
     return [(file, ast.parse(file.read_text(encoding="utf-8"))) for file in python_files()]
 

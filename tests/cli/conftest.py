@@ -30,3 +30,10 @@ def mesolith(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 def demo(analysed: Path, tmp_path: Path) -> Path:
     """A copy of the demo that a test may change."""
     return Path(shutil.copytree(analysed, tmp_path / "demo"))
+
+
+@pytest.fixture
+def described(analysed: Path, tmp_path: Path) -> Path:
+    """A copy of the demo as before its first run, without store and result, that may be changed."""
+    made_by_a_run = shutil.ignore_patterns(".mesolith", "result")
+    return Path(shutil.copytree(analysed, tmp_path / "demo", ignore=made_by_a_run))

@@ -21,18 +21,18 @@ def test_a_good_cell(mesolith, analysed: Path) -> None:
     assert "the area that lithium covers?" in said
 
 
-def test_an_area_that_is_never_given(mesolith, demo: Path) -> None:
-    cell = demo / "cell.toml"
+def test_an_area_that_is_never_given(mesolith, described: Path) -> None:
+    cell = described / "cell.toml"
     text = cell.read_text(encoding="utf-8")
     cell.write_text(text.replace("area_mm2", "# area_mm2"), encoding="utf-8")
-    code, said, _ = mesolith("check", demo)
+    code, said, _ = mesolith("check", described)
     assert code == 2
     line = text[: text.index("[cell]")].count("\n") + 1
     assert f"cell.toml:{line}:1: [cell] lacks the key 'area_mm2': `after` of 'plating 1'" in said
     cell.write_text(
         text.replace("area_mm2", "# area_mm2").replace("after =", "# after ="), encoding="utf-8"
     )
-    code, said, _ = mesolith("check", demo)
+    code, said, _ = mesolith("check", described)
     assert code == 0
     assert "cell.area_mm2 is not given: nothing is said per area." in said
 
@@ -42,8 +42,8 @@ def test_quiet_leaves_the_notes_out(mesolith, analysed: Path) -> None:
     assert said.count("\n") == 1
 
 
-def test_mistakes_are_listed_with_line_and_column(mesolith, demo: Path) -> None:
-    cell = demo / "cell.toml"
+def test_mistakes_are_listed_with_line_and_column(mesolith, described: Path) -> None:
+    cell = described / "cell.toml"
     text = cell.read_text(encoding="utf-8")
     cell.write_text(
         text.replace("temperature_c", "temprature_c").replace("pristine/Gr", "pristine/Gx"),
@@ -57,20 +57,20 @@ def test_mistakes_are_listed_with_line_and_column(mesolith, demo: Path) -> None:
     assert "Did you mean 'Grains.csv'?" in said
 
 
-def test_a_damaged_file_alone_ends_with_3(mesolith, demo: Path) -> None:
-    grains = demo / "raw/pristine/Grains.csv"
+def test_a_damaged_file_alone_ends_with_3(mesolith, described: Path) -> None:
+    grains = described / "raw/pristine/Grains.csv"
     grains.write_bytes(grains.read_bytes()[:20_000])
-    code, said, _ = mesolith("check", demo)
+    code, said, _ = mesolith("check", described)
     assert code == 3
     assert "Grains.csv" in said
-    (demo / "cell.toml").write_text("", encoding="utf-8")
-    assert mesolith("check", demo)[0] == 2
+    (described / "cell.toml").write_text("", encoding="utf-8")
+    assert mesolith("check", described)[0] == 2
 
 
-def test_every_cell_of_a_project_is_checked(mesolith, demo: Path, tmp_path: Path) -> None:
+def test_every_cell_of_a_project_is_checked(mesolith, described: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
-    shutil.copytree(demo, project / "a")
-    shutil.copytree(demo, project / "b")
+    shutil.copytree(described, project / "a")
+    shutil.copytree(described, project / "b")
     (project / "a" / "cell.toml").write_text("[cell]\n", encoding="utf-8")
     code, said, _ = mesolith("check", project)
     assert code == 2
@@ -78,13 +78,13 @@ def test_every_cell_of_a_project_is_checked(mesolith, demo: Path, tmp_path: Path
     assert f"{project / 'b' / 'cell.toml'}: no mistake" in said
 
 
-def test_results_among_raw_data_are_refused(mesolith, demo: Path) -> None:
-    code, _, error = mesolith("check", demo, "--store", demo / "raw" / "store")
+def test_results_among_raw_data_are_refused(mesolith, described: Path) -> None:
+    code, _, error = mesolith("check", described, "--store", described / "raw" / "store")
     assert code == 3
     assert error.startswith("OutputPlaceError: ")
-    cell = demo / "raw" / "pristine" / "cell.toml"
-    cell.write_text((demo / "cell.toml").read_text().replace("raw/", "../"), encoding="utf-8")
-    shutil.copytree(demo / "truth", demo / "raw" / "pristine" / "truth")
+    cell = described / "raw" / "pristine" / "cell.toml"
+    cell.write_text((described / "cell.toml").read_text().replace("raw/", "../"), encoding="utf-8")
+    shutil.copytree(described / "truth", described / "raw" / "pristine" / "truth")
     code, _, error = mesolith("check", cell)
     assert (code, "inside the raw data folder" in error) == (3, True)
 
@@ -104,12 +104,12 @@ def test_no_cell_at_all(mesolith, tmp_path: Path) -> None:
     ],
 )
 def test_charge_is_set_against_the_protocol(
-    mesolith, demo: Path, old: str, new: str, said: str
+    mesolith, described: Path, old: str, new: str, said: str
 ) -> None:
-    cell = demo / "cell.toml"
+    cell = described / "cell.toml"
     text = cell.read_text(encoding="utf-8")
     cell.write_text(text.replace(old, new), encoding="utf-8")
-    code, out, _ = mesolith("check", demo)
+    code, out, _ = mesolith("check", described)
     assert code == 3
     assert "ContradictionError: state 'plating 1': " in out
     assert said in out
@@ -117,10 +117,10 @@ def test_charge_is_set_against_the_protocol(
     assert f"cell.toml:{line}:9: " in out
 
 
-def test_current_in_another_unit(mesolith, demo: Path) -> None:
-    record = demo / "raw/plating1.mpt"
+def test_current_in_another_unit(mesolith, described: Path) -> None:
+    record = described / "raw/plating1.mpt"
     record.write_bytes(record.read_bytes().replace(b"I/mA", b"I/A"))
-    code, out, _ = mesolith("check", demo)
+    code, out, _ = mesolith("check", described)
     assert (code, "a ratio of 1e+03" in out) == (3, True)
 
 
@@ -132,8 +132,8 @@ def test_current_in_another_unit(mesolith, demo: Path) -> None:
         (lambda _: "abc", "FileFormatError: raw/pristine/Grains.csv"),
     ],
 )
-def test_rows_are_read(mesolith, demo: Path, change: Callable[[str], str], said: str) -> None:
-    grains = demo / "raw/pristine/Grains.csv"
+def test_rows_are_read(mesolith, described: Path, change: Callable[[str], str], said: str) -> None:
+    grains = described / "raw/pristine/Grains.csv"
     lines = []
     for line in grains.read_text(encoding="utf-8").splitlines():
         words = line.split("\t")
@@ -141,39 +141,39 @@ def test_rows_are_read(mesolith, demo: Path, change: Callable[[str], str], said:
             words[10:13] = map(change, words[10:13])
         lines.append("\t".join(words))
     grains.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    code, out, _ = mesolith("check", demo)
+    code, out, _ = mesolith("check", described)
     assert (code, said in out) == (3, True)
 
 
-def test_a_difference_that_is_no_contradiction_is_told(mesolith, demo: Path) -> None:
-    cell = demo / "cell.toml"
+def test_a_difference_that_is_no_contradiction_is_told(mesolith, described: Path) -> None:
+    cell = described / "cell.toml"
     text = cell.read_text(encoding="utf-8")
     area = 0.8 * tomllib.loads(text)["cell"]["area_mm2"]
     cell.write_text(text.replace("area_mm2 = ", f"area_mm2 = {area} #"), encoding="utf-8")
-    code, out, _ = mesolith("check", demo)
+    code, out, _ = mesolith("check", described)
     assert code == 0
     assert "To beware of: state 'plating 1': " in out
 
 
-def test_a_file_of_another_key(mesolith, demo: Path) -> None:
-    cell = demo / "cell.toml"
+def test_a_file_of_another_key(mesolith, described: Path) -> None:
+    cell = described / "cell.toml"
     text = cell.read_text(encoding="utf-8")
     cell.write_text(text.replace("raw/plating1.mpt", "raw/plating1/Grains.csv"), encoding="utf-8")
-    code, out, _ = mesolith("check", demo)
+    code, out, _ = mesolith("check", described)
     assert code == 2
     assert "is a file of grains (MIDAS" in out
     assert "Move it: grains = { files = [...] }." in out
 
 
-def test_a_file_of_another_state_is_not_proposed(mesolith, demo: Path) -> None:
-    cell = demo / "cell.toml"
+def test_a_file_of_another_state_is_not_proposed(mesolith, described: Path) -> None:
+    cell = described / "cell.toml"
     text = cell.read_text(encoding="utf-8")
     cell.write_text(text.replace('"raw/plating1.mpt"', '"raw/plating3.mpt"'), encoding="utf-8")
-    code, out, _ = mesolith("check", demo)
+    code, out, _ = mesolith("check", described)
     assert code == 2
     assert "Did you mean 'plating1.mpt'?" in out
     cell.write_text(text.replace('"raw/stripping2.z"', '"raw/plating3.mpt"'), encoding="utf-8")
-    assert "Did you mean 'plating" not in mesolith("check", demo)[1]
+    assert "Did you mean 'plating" not in mesolith("check", described)[1]
 
 
 def test_what_no_time_stamp_tells_is_asked(mesolith, analysed: Path) -> None:

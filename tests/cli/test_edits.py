@@ -19,8 +19,8 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("check_edits")
 
 
-def test_random_edits_are_reported_or_harmless(benchmark: ModuleType, demo: Path) -> None:
-    path = demo / "cell.toml"
+def test_random_edits_are_reported_or_harmless(benchmark: ModuleType, described: Path) -> None:
+    path = described / "cell.toml"
     original = benchmark.extended(path.read_text(encoding="utf-8"))
     chance = random.Random(20240503)
     for _ in range(60):
@@ -50,16 +50,16 @@ def test_random_edits_are_reported_or_harmless(benchmark: ModuleType, demo: Path
     ],
 )
 def test_the_oracle_tells_good_from_bad(
-    benchmark: ModuleType, demo: Path, old: str, new: str, harmless: bool
+    benchmark: ModuleType, described: Path, old: str, new: str, harmless: bool
 ) -> None:
-    original = benchmark.extended((demo / "cell.toml").read_text(encoding="utf-8"))
+    original = benchmark.extended((described / "cell.toml").read_text(encoding="utf-8"))
     assert old in original
     edited = original.replace(old, new, 1)
-    assert (benchmark.harm(original, edited, demo, MATERIALS) is None) is harmless
+    assert (benchmark.harm(original, edited, described, MATERIALS) is None) is harmless
 
 
-def test_a_mistake_elsewhere_does_not_count(benchmark: ModuleType, demo: Path) -> None:
-    path = demo / "cell.toml"
+def test_a_mistake_elsewhere_does_not_count(benchmark: ModuleType, described: Path) -> None:
+    path = described / "cell.toml"
     original = benchmark.extended(path.read_text(encoding="utf-8"))
     edited = original.replace("temperature_c", "temprature_c")
     line = original[: original.index("temperature_c")].count("\n") + 1

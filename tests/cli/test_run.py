@@ -137,7 +137,16 @@ def test_a_gap_is_allowed_only_when_asked_for(mesolith, demo: Path) -> None:
     assert "hedm.read [pristine]" in events(demo, "part finished")
 
 
+def keep_states(folder: Path, count: int) -> None:
+    """Take all states but the first ``count`` out of cell.toml."""
+    cell = folder / "cell.toml"
+    states = cell.read_text(encoding="utf-8").split("[[state]]")
+    assert len(states) > count + 1
+    cell.write_text("[[state]]".join(states[: count + 1]), encoding="utf-8")
+
+
 def test_other_commands_follow_a_run_with_gaps(mesolith, demo: Path) -> None:
+    keep_states(demo, 2)
     grains = demo / "raw/plating1/Grains.csv"
     lines = grains.read_bytes().splitlines(keepends=True)
     grains.write_bytes(b"".join(lines[:-10]))
