@@ -15,6 +15,8 @@ Whole = NDArray[np.int32]
 
 _LONGEST = 96
 _P = 7
+_TURNS, _CHOICE, _CLOSE = 14, 1, 0.05
+_NARROWEST, _WIDEST = math.log(0.2), math.log(40.0)
 
 
 @njit(nogil=True, cache=True)
@@ -185,7 +187,8 @@ def fit_profiles(
     variance plus ``gain`` times the profile. The logarithms of the widths are drawn to ``usual``
     (3,) with the weights ``tightness`` (3,): spots too faint to show their width have the usual
     one. The background is the mean of ``frames`` frames, an error that all frames of a spot
-    share. ``misfit`` receives chi-square per degree of freedom, with
+    share. Voxels in which the profile is below a hundredth of the noise say nothing of it and
+    are passed over. ``misfit`` receives chi-square per degree of freedom, with
     which the covariance is multiplied where it exceeds 1; NaN where no fit was found, and then
     value and covariance stay those of `moments`.
     """
@@ -194,6 +197,7 @@ def fit_profiles(
     for s in range(spots):
         longest = max(longest, begin[s + 1] - begin[s])
     other = np.zeros(longest)
+    silent = np.zeros(longest, dtype=np.bool_)
     tables = np.zeros((3, 3, _LONGEST))
     theirs = np.zeros((3, 3, _LONGEST))
     low = np.zeros((spots, 3), dtype=np.int64)
@@ -247,7 +251,7 @@ def fit_profiles(
                         )
                 good = False
                 chi, used = 0.0, 0
-                for turn in range(25):
+                for turn in range(_TURNS):
                     for a in range(3):
                         _table(low[s, a], length[s, a], here[1 + a], here[4 + a], tables[a])
                     matrix[:] = 0.0
@@ -266,13 +270,17 @@ def fit_profiles(
                         )
                         x, y, z = tables[0, 0, c], tables[1, 0, r], tables[2, 0, f]
                         jacobian[0] = x * y * z
+                        model = here[0] * jacobian[0]
+                        if turn == _CHOICE:
+                            silent[e - begin[s]] = model * model < 1e-4 * variance[i]
+                        if turn >= _CHOICE and silent[e - begin[s]]:
+                            continue
                         jacobian[1] = here[0] * tables[0, 1, c] * y * z
                         jacobian[2] = here[0] * x * tables[1, 1, r] * z
                         jacobian[3] = here[0] * x * y * tables[2, 1, f]
                         jacobian[4] = here[0] * tables[0, 2, c] * y * z
                         jacobian[5] = here[0] * x * tables[1, 2, r] * z
                         jacobian[6] = here[0] * x * y * tables[2, 2, f]
-                        model = here[0] * jacobian[0]
                         weight = 1.0 / (
                             common * variance[i]
                             + gain * (max(model, 0.0) + max(other[e - begin[s]], 0.0))
@@ -295,7 +303,9 @@ def fit_profiles(
                         step[a] = 0.0
                         for b in range(_P):
                             step[a] += inverse[a, b] * vector[b]
-                    scale = 1.0
+                    # weights that follow the profile can make it swing: half steps end that
+                    most_scale = 1.0 if turn < _TURNS // 2 else 0.5
+                    scale = most_scale
                     for a in range(3):
                         width = math.exp(here[4 + a])
                         scale = min(scale, 1.0 * width / max(abs(step[1 + a]), 1e-12))
@@ -304,15 +314,18 @@ def fit_profiles(
                         scale = min(scale, 0.7 * here[0] / -step[0])
                     for a in range(_P):
                         here[a] += scale * step[a]
-                        largest = max(largest, abs(step[a]) / math.sqrt(inverse[a, a]))
+                        if a > 3 and here[a] < _NARROWEST:
+                            here[a] = _NARROWEST
+                        else:
+                            largest = max(largest, abs(step[a]) / math.sqrt(inverse[a, a]))
                     if not here[0] > 0.0:
                         break
-                    if scale == 1.0 and largest < 0.01:
+                    if scale == most_scale and largest < _CLOSE:
                         good = True
                         break
                 for a in range(3):
                     away = here[1 + a] - low[s, a]
-                    if not -1.0 <= away <= length[s, a] or abs(here[4 + a]) > 3.5:
+                    if not -1.0 <= away <= length[s, a] or here[4 + a] > _WIDEST:
                         good = False
                 if good:
                     misfit[s] = chi / max(used - _P, 1)
