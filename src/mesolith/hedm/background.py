@@ -109,9 +109,7 @@ def background_from_frames(
     rank, quantile = _lower_rank(count)
     constant, slope, source = _noise(samples, offset, mask, rank, quantile, gain)
     level, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    level_and_variance(
-        samples, offset, rank, quantile, constant, slope, _ROUNDING, level, variance
-    )
+    level_and_variance(samples, offset, rank, quantile, constant, slope, _ROUNDING, level, variance)
     return Background(
         level=level / np.float32(group),
         variance=variance / np.float32(group),

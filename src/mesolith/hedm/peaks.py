@@ -24,7 +24,7 @@ Frames = NDArray[Any]
 _BATCH, _STRIP = 16, 16
 _TILE, _TILE_SAMPLES = 128, 32
 _CAPACITY = 16_384
-_BLOCK = 600
+_BLOCK, _LEAST_BACKGROUND = 600, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,10 @@ def find_spots(
     DuplicateError
         A frame is repeated.
     InvalidValueError
-        A stretch of fewer than eight frames without a gap.
+        Fewer than eight frames.
     """
     search = search or PeakSearch()
-    blocks = [
-        search_block(series, first, last, search) for first, last in blocks_of(series, block)
-    ]
+    blocks = [search_block(series, first, last, search) for first, last in blocks_of(series, block)]
     return join_blocks(series, blocks, search)
 
 
@@ -91,7 +89,13 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
     the border. Voxels of patches that touch an end behind which there are more frames are
     handed on in ``ends``.
     """
-    background = background_from_frames(series, first=first, last=last, gain=search.gain)
+    spare = max(0, _LEAST_BACKGROUND - (last - first))
+    background = background_from_frames(
+        series,
+        first=max(0, first - spare),
+        last=min(len(series), last + spare),
+        gain=search.gain,
+    )
     begin, end = _stretch(series, first)
     if series.closed:
         begin, end = begin - 2, end + 2
@@ -167,9 +171,7 @@ def spots_from_measured(series: FrameSeries, measured: Measured) -> Spots:
     at_ends = np.zeros(len(measured), dtype=np.bool_)
     if series.closed:
         turn = stretches[0, 1] - stretches[0, 0]
-        omega = stretches[0, 0] + np.mod(
-            measured.place[:, 2] * step + 0.5 * step, turn
-        )
+        omega = stretches[0, 0] + np.mod(measured.place[:, 2] * step + 0.5 * step, turn)
     else:
         at_ends = np.any(
             (measured.frames == begins[stretch, None])
@@ -221,7 +223,9 @@ def _stream(
     tiles = (-(-height // side), -(-width // side))
     stride = max(1, min(side, height, width) // _TILE_SAMPLES)
     noise = np.sqrt(background.variance)
-    threshold = noise * np.float32(search.grow_sigmas * NOISE_FACTOR)
+    # the background's own error is smoothed on the detector, and not over frames
+    factor = np.sqrt(NOISE_FACTOR**2 + (6.0 / 16.0) ** 2 / background.frames)
+    threshold = noise * np.float32(search.grow_sigmas * factor)
     saturation = np.inf if series.saturation is None else series.saturation
     level, variance, mask = background.level, background.variance, background.mask
     kind = np.uint16 if series.source.dtype == np.uint16 else np.float32
@@ -262,7 +266,7 @@ def _stream(
                 gathered.append(
                     room.gather(
                         *(frame, frames[slot], level, variance, mask, offsets[slot], side),
-                        *(float(saturation), search.seed_sigmas * NOISE_FACTOR, near),
+                        *(float(saturation), search.seed_sigmas * factor, near),
                         *cores.three(slot),
                     )
                 )
@@ -327,7 +331,7 @@ class _Cores:
             self._allocate(len(old[0]), int(count.max() * 1.3))
             for new, values in zip((self.row, self.column, self.smooth), old, strict=True):
                 new[:2, :kept] = values[:2]
-        self.count[2 : size] = count[1:-1]
+        self.count[2:size] = count[1:-1]
         self.count[size:] = 0
 
     def three(self, slot: int) -> tuple[IntArray, Any, Any, Any]:

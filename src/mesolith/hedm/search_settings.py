@@ -15,7 +15,7 @@ class PeakSearch:
     ----------
     seed_sigmas
         A spot needs a voxel whose smoothed counts stand so many standard deviations of the
-        smoothed noise above background. Chance alone passes 5 about once in 3e6 voxels.
+        smoothed noise above background. Chance alone passes 5 about once in a million voxels.
     grow_sigmas
         From there it grows over neighbours that stand so many above.
     split_sigmas, split_depth
@@ -30,14 +30,13 @@ class PeakSearch:
     seed_sigmas: float = 5.0
     grow_sigmas: float = 4.0
     split_sigmas: float = 3.0
-    split_depth: float = 0.1
+    split_depth: float = 0.05
     profile: bool = True
     gain: float | None = None
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.grow_sigmas <= self.seed_sigmas:
             raise SettingsError(
-                f"spots grow down to {self.grow_sigmas:g} sigma and begin at "
-                f"{self.seed_sigmas:g}",
+                f"spots grow down to {self.grow_sigmas:g} sigma and begin at {self.seed_sigmas:g}",
                 remedy="Let grow_sigmas be at least 1 and at most seed_sigmas.",
             )
