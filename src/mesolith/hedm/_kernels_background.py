@@ -20,7 +20,7 @@ def sort_samples(samples: Counts, pairs: IntArray) -> None:
 
     ``pairs`` (n, 2) is the network: after each exchange the lower value stands first.
     """
-    count, rows, columns = samples.shape
+    _, rows, columns = samples.shape
     for y in range(rows):
         for e in range(pairs.shape[0]):
             low, high = samples[pairs[e, 0], y], samples[pairs[e, 1], y]
@@ -135,15 +135,15 @@ def tile_offsets(
                         sigma[n] = noise[y, x]
                         base += level[y, x]
                         n += 1
-            mean, reach = np.float32(0.0), np.float32(4.0)
+            mean, reach = 0.0, 4.0
             used = 0
             for _ in range(4):
                 total, used = 0.0, 0
                 for k in range(n):
                     inside = abs(difference[k] - mean) <= reach * sigma[k]
-                    total += difference[k] if inside else np.float32(0.0)
+                    total += difference[k] if inside else 0.0
                     used += 1 if inside else 0
-                mean = np.float32(total / used) if used > 0 else np.float32(0.0)
-                reach = np.float32(2.5)
+                mean = total / used if used > 0 else 0.0
+                reach = 2.5
             good = used >= 16 and base > 0.0
             offsets[ty, tx] = mean * n / base if good else 0.0

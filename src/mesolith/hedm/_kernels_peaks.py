@@ -169,8 +169,8 @@ def gather_voxels(
 
     ``number``, ``rows``, ``columns`` and ``smooth`` are the cores of the frame before, of this
     one and of the one behind. A voxel that is no core has ``smooth`` 0. ``near`` is a scratch
-    image of zeros, its rows a multiple of eight long, and is left so. Returns the number of voxels, or minus the number needed
-    where the arrays are too short.
+    image of zeros, its rows a multiple of eight long, and is left so. Returns the number of
+    voxels, or minus the number needed where the arrays are too short.
     """
     height, width = frame.shape
     capacity = out_row.shape[0]

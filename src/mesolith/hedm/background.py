@@ -184,24 +184,31 @@ def _noise(
         level = total[full] / pixels[full]
         variance = (distance[full] / pixels[full] / quantile) ** 2
         weight = pixels[full].astype(np.float64)
-        constant, slope, source = _line(level, variance, weight, gain)
+        constant, slope, source = _line(level, variance, weight, gain, len(samples))
         centres = low + width * (np.arange(_BINS) + 0.5)
         sigma = np.sqrt(np.maximum(constant + slope * centres, _ROUNDING))
     return constant, slope, source
 
 
 def _line(
-    level: FloatArray, variance: FloatArray, weight: FloatArray, gain: float | None
+    level: FloatArray,
+    variance: FloatArray,
+    weight: FloatArray,
+    gain: float | None,
+    samples: int,
 ) -> tuple[float, float, str]:
     """Straight line of variance over level; its slope is ``gain``, or 1 where it is not seen."""
     centre = np.average(level, weights=weight)
     mean = np.average(variance, weights=weight)
     spread = np.average((level - centre) ** 2, weights=weight)
     slope, source = (1.0, "assumed") if gain is None else (gain, "given")
-    if gain is None and len(level) > 3 and 4.0 * spread > (0.3 * mean) ** 2:
+    # the error of a median, which is in the distance below it too, must not pass for a slope
+    own = np.pi / 2.0 * mean / samples
+    if gain is None and len(level) > 3 and spread > 25.0 * own:
         # many pixels make each bin exact, so the scatter of the bins about the line is what counts
-        rise = np.average((level - centre) * (variance - mean), weights=weight) / spread
+        rise = float(np.average((level - centre) * (variance - mean), weights=weight) / spread)
         scatter = np.average((variance - mean - rise * (level - centre)) ** 2, weights=weight)
-        if rise > 0.0 and scatter < 0.1 * rise**2 * spread:
-            slope, source = float(rise), "measured"
+        explained = rise**2 * spread
+        if rise > 0.0 and 4.0 * explained > (0.3 * mean) ** 2 and scatter < 0.1 * explained:
+            slope, source = rise, "measured"
     return float(mean - slope * centre), slope, source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ _BLOCK, _LEAST_BACKGROUND = 600, 100
 class PeakBlock:
     """Spots that lie within a block of frames, and the voxels of those at its ends.
 
-    ``first`` and ``last`` (exclusive) count frames of the series. ``gain``, ``frames`` and ``usual``
-    (logarithms of widths and their tightness) serve to measure the spots that are joined later.
+    ``first`` and ``last`` (exclusive) count frames of the series. ``gain``, ``frames`` and
+    ``usual`` (logarithms of widths and their tightness) serve to measure the spots that are
+    joined later.
     """
 
     first: int
@@ -75,10 +77,10 @@ def blocks_of(series: FrameSeries, block: int = _BLOCK) -> list[tuple[int, int]]
     """First and last (exclusive) frame of blocks of about equal length, none across a gap."""
     begins = [*np.flatnonzero(~series.joined).tolist(), len(series)]
     cut = []
-    for begin, end in zip(begins[:-1], begins[1:], strict=True):
+    for begin, end in pairwise(begins):
         parts = max(1, round((end - begin) / block))
         edges = np.linspace(begin, end, parts + 1).round().astype(int)
-        cut += list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        cut += list(pairwise(edges.tolist()))
     return cut
 
 
@@ -146,14 +148,14 @@ def join_blocks(
         cut = (blocks[0].first + blocks[0].last) // 2
         frame = np.where(ends.frame < cut, ends.frame + count, ends.frame).astype(np.int32)
         ends = replace(ends, frame=frame).sorted()
-    usual = UsualWidths(*np.median([block.usual for block in blocks], axis=0), seen=[])
+    logarithms, tightness = np.median([block.usual for block in blocks], axis=0)
     joined = resolve(
         ends,
         scratch=scratch_for(series.shape),
         gain=float(np.median([block.gain for block in blocks])),
         frames=min(block.frames for block in blocks),
         search=search,
-        usual=usual,
+        usual=UsualWidths(logarithms, tightness, []),
         over=True,
     )
     measured = Measured.joined([*(block.spots for block in blocks), joined.spots])
@@ -352,11 +354,8 @@ class _Room:
         self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
-        self.arrays = (
-            *(np.empty(capacity, np.int32), np.empty(capacity, np.int32)),
-            *(np.empty(capacity, np.float32) for _ in range(3)),
-            np.empty(capacity, np.uint8),
-        )
+        kinds = (np.int32, np.int32, np.float32, np.float32, np.float32, np.uint8)
+        self.arrays: list[Any] = [np.empty(capacity, kind) for kind in kinds]
 
     def gather(self, frame: int, *inputs: Any) -> Voxels:
         found = gather_voxels(*inputs, *self.arrays)
