@@ -122,7 +122,7 @@ def test_gather_voxels(scene: dict[str, NDArray[np.generic]]) -> None:
     k = 3
     inputs = (
         *(scene["frames"][k], scene["level"], scene["variance"], scene["mask"]),
-        *(scene["offsets"][k], SIDE, 400.0, 1.5, near),
+        *(scene["offsets"][k], SIDE, 400.0, 1.5, near, np.zeros(SHAPE[0], dtype=np.uint8)),
         *(values[k - 1 : k + 2] for values in (count, rows, columns, smooth)),
     )
     n = gather_voxels(*inputs, *out)

@@ -128,6 +128,7 @@ def find_cores(
 @njit(nogil=True, cache=True)
 def _mark(
     near: NDArray[np.uint8],
+    touched: NDArray[np.uint8],
     rows: NDArray[np.int32],
     columns: NDArray[np.int32],
     number: int,
@@ -138,9 +139,69 @@ def _mark(
     for m in range(number):
         y, x = rows[m], columns[m]
         for v in range(max(y - 1, 0), min(y + 2, height)):
+            touched[v] = 1
             for u in range(max(x - 1, 0), min(x + 2, width)):
                 near[v, u] |= 1
         near[y, x] |= mark
+
+
+@njit(nogil=True, cache=True)
+def find_cores_listed(
+    frames: Counts,
+    threshold: Image,
+    mask: NDArray[np.bool_],
+    near: NDArray[np.uint8],
+    touched: NDArray[np.uint8],
+    begins: IntArray,
+    listed_row: NDArray[np.int32],
+    listed_column: NDArray[np.int32],
+    count: IntArray,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    smooth: Image,
+) -> bool:
+    """As `find_cores`, for frames that are zero but for listed pixels, and have no background.
+
+    Pixels ``begins[f]`` up to ``begins[f + 1]`` of ``listed_row`` and ``listed_column`` are those
+    of frame f. ``near`` and ``touched`` are scratch as in `gather_voxels`.
+    """
+    n, height, width = frames.shape
+    capacity = rows.shape[1]
+    count[:] = 0
+    fits = True
+    for k in range(1, n - 1):
+        for f in range(k - 1, k + 2):
+            low, high = begins[f], begins[f + 1]
+            _mark(
+                near, touched, listed_row[low:high], listed_column[low:high], high - low, width, 1
+            )
+        for y in range(height):
+            if touched[y] == 0:
+                continue
+            touched[y] = 0
+            for x in range(width):
+                if near[y, x] == 0:
+                    continue
+                near[y, x] = 0
+                if mask[y, x]:
+                    continue
+                total = 0.0
+                for f in range(k - 1, k + 2):
+                    for v in range(max(y - 1, 0), min(y + 2, height)):
+                        for u in range(max(x - 1, 0), min(x + 2, width)):
+                            if not mask[v, u]:
+                                weight = (2 - abs(f - k)) * (2 - abs(v - y)) * (2 - abs(u - x))
+                                total += weight * float(frames[f, v, u])
+                total /= 64.0
+                if total > threshold[y, x]:
+                    m = count[k]
+                    if m < capacity:
+                        rows[k, m], columns[k, m] = y, x
+                        smooth[k, m] = total
+                    else:
+                        fits = False
+                    count[k] = m + 1
+    return fits
 
 
 @njit(nogil=True, cache=True)
@@ -154,6 +215,7 @@ def gather_voxels(
     saturation: float,
     seed_factor: float,
     near: NDArray[np.uint8],
+    touched: NDArray[np.uint8],
     number: IntArray,
     rows: NDArray[np.int32],
     columns: NDArray[np.int32],
@@ -169,19 +231,23 @@ def gather_voxels(
 
     ``number``, ``rows``, ``columns`` and ``smooth`` are the cores of the frame before, of this
     one and of the one behind. A voxel that is no core has ``smooth`` 0. ``near`` is a scratch
-    image of zeros, its rows a multiple of eight long, and is left so. Returns the number of
+    image of zeros, its rows a multiple of eight long, ``touched`` (slow,) tells which rows of it
+    are in use; both are left zero. Returns the number of
     voxels, or minus the number needed where the arrays are too short.
     """
     height, width = frame.shape
     capacity = out_row.shape[0]
-    _mark(near, rows[0], columns[0], number[0], width, 1)
-    _mark(near, rows[2], columns[2], number[2], width, 1)
-    _mark(near, rows[1], columns[1], number[1], width, 2)
+    _mark(near, touched, rows[0], columns[0], number[0], width, 1)
+    _mark(near, touched, rows[2], columns[2], number[2], width, 1)
+    _mark(near, touched, rows[1], columns[1], number[1], width, 2)
     factor = np.empty(width, dtype=np.float32)
     line = np.empty(offsets.shape[1])
     n = 0
     core = 0
     for y in range(height):
+        if touched[y] == 0:
+            continue
+        touched[y] = 0
         known = False
         marks = near[y]
         eights = marks.view(np.uint64)

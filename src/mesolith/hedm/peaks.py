@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm._kernels_background import tile_offsets
-from mesolith.hedm._kernels_peaks import MASKED, RIM, SATURATED, find_cores, gather_voxels
-from mesolith.hedm.background import Background, background_from_frames
-from mesolith.hedm.patches import NOISE_FACTOR, Measured, UsualWidths, resolve, scratch_for
+from mesolith.axes import FloatArray
+from mesolith.errors import ContradictionError
+from mesolith.hedm._kernels_peaks import MASKED, RIM, SATURATED
+from mesolith.hedm.background import background_from_frames
+from mesolith.hedm.frame_voxels import voxels_of_frames
+from mesolith.hedm.patches import Measured, UsualWidths, resolve, scratch_for
 from mesolith.hedm.search_settings import PeakSearch
 from mesolith.hedm.voxels import Voxels
 from mesolith.io.frame_series import FrameSeries
+from mesolith.records.field import quantities
 from mesolith.records.spots import Spots
 
-Frames = NDArray[Any]
-
-_BATCH, _STRIP = 16, 16
-_TILE, _TILE_SAMPLES = 128, 32
-_CAPACITY = 16_384
 _BLOCK, _LEAST_BACKGROUND = 600, 100
 
 
@@ -106,7 +102,9 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
     scratch = scratch_for(series.shape)
     found, ends = [], []
     carried = Voxels.empty()
-    for voxels, upto in _stream(series, background, first, last, (begin, end), search):
+    for voxels, upto in voxels_of_frames(
+        series, background, first, last, stretch=(begin, end), search=search
+    ):
         over = upto == last
         result = resolve(
             Voxels.joined([carried, voxels]),
@@ -204,163 +202,40 @@ def spots_from_measured(series: FrameSeries, measured: Measured) -> Spots:
     )
 
 
+def spots_of_panels(spots: Sequence[Spots]) -> Spots:
+    """One list of spots from those of several panels in the same rotation, in order of omega.
+
+    Raises ``ContradictionError`` where the panels measured different angles.
+    """
+    first = spots[0]
+    for other in spots[1:]:
+        same = other.omega_range.shape == first.omega_range.shape
+        if not same or np.any(
+            np.abs(other.omega_range - first.omega_range) > 0.1 * first.omega_step
+        ):
+            raise ContradictionError(
+                f"panel {other.panel_name[0]} measured {_in_degrees(other.omega_range)}, panel "
+                f"{first.panel_name[0]} {_in_degrees(first.omega_range)}",
+                remedy="Join panels of one and the same rotation.",
+            )
+    order = np.argsort(np.concatenate([one.omega for one in spots]), kind="stable")
+    base = np.cumsum([0, *(len(one.panel_name) for one in spots[:-1])])
+    rows: dict[str, Any] = {
+        name: np.concatenate([getattr(one, name) for one in spots])[order]
+        for name, declared in quantities(Spots).items()
+        if declared.shape[:1] == ("spot",) and name != "panel"
+    }
+    panel = np.concatenate([one.panel + at for one, at in zip(spots, base, strict=True)])[order]
+    names = tuple(name for one in spots for name in one.panel_name)
+    return replace(first, panel=panel, panel_name=names, **rows)
+
+
+def _in_degrees(ranges: FloatArray) -> str:
+    return ", ".join(f"{start:.6g} to {end:.6g} deg" for start, end in np.rad2deg(ranges))
+
+
 def _stretch(series: FrameSeries, frame: int) -> tuple[int, int]:
     """First and last (exclusive) frame of the stretch that holds a frame."""
     begins = np.append(np.flatnonzero(~series.joined), len(series))
     at = int(np.searchsorted(begins, frame, side="right"))
     return int(begins[at - 1]), int(begins[at])
-
-
-def _stream(
-    series: FrameSeries,
-    background: Background,
-    first: int,
-    last: int,
-    stretch: tuple[int, int],
-    search: PeakSearch,
-) -> Iterator[tuple[Voxels, int]]:
-    """Voxels of the frames in turn, and the frame up to which (exclusive) they are complete."""
-    height, width = series.shape
-    side = _TILE
-    tiles = (-(-height // side), -(-width // side))
-    stride = max(1, min(side, height, width) // _TILE_SAMPLES)
-    noise = np.sqrt(background.variance)
-    # the background's own error is smoothed on the detector, and not over frames
-    factor = np.sqrt(NOISE_FACTOR**2 + (6.0 / 16.0) ** 2 / background.frames)
-    threshold = noise * np.float32(search.grow_sigmas * factor)
-    saturation = np.inf if series.saturation is None else series.saturation
-    level, variance, mask = background.level, background.variance, background.mask
-    kind = np.uint16 if series.source.dtype == np.uint16 else np.float32
-    frames = np.zeros((_BATCH + 2, height, width), dtype=kind)
-    offsets = np.full((_BATCH + 2, *tiles), -1.0)
-    near = np.zeros((height, -(-width // 8) * 8), dtype=np.uint8)
-    cores = _Cores(_BATCH + 3, _CAPACITY)
-    reader = _Reader(series, stretch)
-
-    def load(slot: int, frame: int) -> None:
-        counts = reader.read(frame)
-        if counts is None:
-            # a factor of 0 on the level, so that the frame holds nothing
-            frames[slot], offsets[slot] = 0, -1.0
-            return
-        frames[slot] = counts
-        if series.floor > 0.0:
-            offsets[slot] = 0.0
-        else:
-            tile_offsets(frames[slot], level, noise, mask, side, stride, offsets[slot])
-
-    begin = first - 1
-    load(0, begin - 1)
-    load(1, begin)
-    room = _Room(4 * _CAPACITY)
-    while begin <= last:
-        number = min(_BATCH, last + 1 - begin)
-        for slot in range(2, number + 2):
-            load(slot, begin - 1 + slot)
-        cores.find(frames[: number + 2], level, threshold, mask, offsets[: number + 2], side)
-        for slot in range(1, number + 1):
-            if not stretch[0] <= begin - 1 + slot < stretch[1]:
-                cores.count[slot + 1] = 0
-        gathered = []
-        for slot in range(number):
-            frame = begin - 1 + slot
-            if first <= frame < last:
-                gathered.append(
-                    room.gather(
-                        *(frame, frames[slot], level, variance, mask, offsets[slot], side),
-                        *(float(saturation), search.seed_sigmas * factor, near),
-                        *cores.three(slot),
-                    )
-                )
-        upto = begin - 1 + number
-        if gathered:
-            yield Voxels.joined(gathered), upto
-        cores.keep(number)
-        frames[:2], offsets[:2] = frames[number : number + 2], offsets[number : number + 2]
-        begin += number
-
-
-class _Reader:
-    """Frames of one stretch, one after the other; None beyond its ends.
-
-    The stretch of a full turn reaches beyond the ends of the series, round to the other end.
-    """
-
-    def __init__(self, series: FrameSeries, stretch: tuple[int, int]) -> None:
-        self.series, self.stretch = series, stretch
-        self.iterator: Iterator[Frames] | None = None
-
-    def read(self, frame: int) -> Frames | None:
-        first, last = self.stretch
-        if not first <= frame < last:
-            return None
-        if not 0 <= frame < len(self.series):
-            return self.series.read(frame % len(self.series))
-        if self.iterator is None:
-            self.iterator = self.series.stream(frame)
-        return next(self.iterator)
-
-
-class _Cores:
-    """Core voxels of a batch of frames: row j belongs to the frame two before slot j."""
-
-    def __init__(self, rows: int, capacity: int) -> None:
-        self.count: IntArray = np.zeros(rows, dtype=np.int64)
-        self._allocate(rows, capacity)
-
-    def _allocate(self, rows: int, capacity: int) -> None:
-        self.row = np.zeros((rows, capacity), dtype=np.int32)
-        self.column = np.zeros((rows, capacity), dtype=np.int32)
-        self.smooth = np.zeros((rows, capacity), dtype=np.float32)
-
-    def find(
-        self,
-        frames: Frames,
-        level: NDArray[np.float32],
-        threshold: NDArray[np.float32],
-        mask: NDArray[np.bool_],
-        offsets: FloatArray,
-        side: int,
-    ) -> None:
-        size = len(frames)
-        count = np.zeros(size, dtype=np.int64)
-        while not find_cores(
-            *(frames, level, threshold, mask, offsets, side, _STRIP, count),
-            *(self.row[1 : 1 + size], self.column[1 : 1 + size], self.smooth[1 : 1 + size]),
-        ):
-            old = self.row, self.column, self.smooth
-            kept = old[0].shape[1]
-            self._allocate(len(old[0]), int(count.max() * 1.3))
-            for new, values in zip((self.row, self.column, self.smooth), old, strict=True):
-                new[:2, :kept] = values[:2]
-        self.count[2:size] = count[1:-1]
-        self.count[size:] = 0
-
-    def three(self, slot: int) -> tuple[IntArray, Any, Any, Any]:
-        """Number, rows, columns and smoothed counts of the frame in a slot and its neighbours."""
-        part = slice(slot, slot + 3)
-        return self.count[part], self.row[part], self.column[part], self.smooth[part]
-
-    def keep(self, number: int) -> None:
-        """Move the last two frames to the beginning."""
-        for values in (self.row, self.column, self.smooth, self.count):
-            values[:2] = values[number : number + 2].copy()
-
-
-class _Room:
-    """Arrays that voxels of one frame are gathered into; they grow when they are too short."""
-
-    def __init__(self, capacity: int) -> None:
-        self._allocate(capacity)
-
-    def _allocate(self, capacity: int) -> None:
-        kinds = (np.int32, np.int32, np.float32, np.float32, np.float32, np.uint8)
-        self.arrays: list[Any] = [np.empty(capacity, kind) for kind in kinds]
-
-    def gather(self, frame: int, *inputs: Any) -> Voxels:
-        found = gather_voxels(*inputs, *self.arrays)
-        if found < 0:
-            self._allocate(int(-found * 1.3))
-            found = gather_voxels(*inputs, *self.arrays)
-        number = np.full(found, frame, dtype=np.int32)
-        return Voxels(number, *(array[:found].copy() for array in self.arrays))

@@ -69,6 +69,14 @@ class FrameSeries:
         """Frame in the order of ``omega``, [slow, fast], as the detector counted."""
         return self.source.read(len(self) - 1 - frame if self.backwards else frame)
 
+    def listed(self, frame: int) -> tuple[Frame, Frame, Frame]:
+        """Rows, columns and counts of the pixels of a frame that are not zero."""
+        if self.source.listed is not None:
+            return self.source.listed(len(self) - 1 - frame if self.backwards else frame)
+        dense = self.read(frame)
+        row, column = np.nonzero(dense)
+        return row, column, dense[row, column]
+
     def stream(self, first: int = 0, last: int | None = None) -> Iterator[Frame]:
         """Frames from ``first`` up to, not including, ``last``, one at a time.
 

@@ -44,6 +44,9 @@ class FrameSource:
         Counts from which on a pixel is saturated; None where the file does not say.
     mask
         True where a pixel cannot be used, shape (slow, fast); None where the file has none.
+    listed
+        ``listed(k)``: rows, columns and counts of the pixels of frame k that are not zero, for
+        files that hold such lists; else None.
     """
 
     place: str
@@ -56,6 +59,7 @@ class FrameSource:
     floor: float = 0.0
     saturation: float | None = None
     mask: BoolArray | None = None
+    listed: Callable[[int], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] | None = None
 
 
 def not_empty(path: Path) -> None:

@@ -198,12 +198,19 @@ def _chained(sources: Sequence[FrameSource]) -> FrameSource:
         which = int(np.searchsorted(begins, frame, side="right")) - 1
         return sources[which].read(frame - begins[which])
 
+    def listed(frame: int) -> tuple[Frame, Frame, Frame]:
+        which = int(np.searchsorted(begins, frame, side="right")) - 1
+        lists = sources[which].listed
+        assert lists is not None
+        return lists(frame - begins[which])
+
     angles = [source.omega for source in sources if source.omega is not None]
     return replace(
         first,
         place=f"{first.place} ... {Path(sources[-1].place).name}",
         count=begins[-1],
         read=read,
+        listed=None if first.listed is None else listed,
         omega=np.concatenate(angles) if len(angles) == len(sources) else None,
     )
 

@@ -76,9 +76,13 @@ def open_frame_cache(path: Path) -> FrameSource:
     least = min((int(counts.min()) for counts in probed if counts.size), default=1)
     kind = np.dtype(bytes(archive["dtype"]).decode()) if "dtype" in members else probed[0].dtype
 
+    def listed(frame: int) -> tuple[Frame, Frame, Frame]:
+        return archive[f"{frame}_row"], archive[f"{frame}_col"], archive[f"{frame}_data"]
+
     def read(frame: int) -> Frame:
         dense = np.zeros((rows, columns), dtype=kind)
-        dense[archive[f"{frame}_row"], archive[f"{frame}_col"]] = archive[f"{frame}_data"]
+        row, column, counts = listed(frame)
+        dense[row, column] = counts
         return dense
 
     return FrameSource(
@@ -90,6 +94,7 @@ def open_frame_cache(path: Path) -> FrameSource:
         omega=_omega(archive, count, path),
         panel=str(archive["panel_id"]) if "panel_id" in members else "",
         floor=float(max(least - 1, 0)),
+        listed=listed,
     )
 
 
