@@ -54,7 +54,7 @@ def background_from_frames(
     block is taken for background. The noise is fitted to all pixels together as
     ``constant + gain * level``, from how far the lower samples lie below the median, which no
     spot disturbs. Frames that were thresholded when they were written (`FrameSeries.floor`) have
-    level 0 and a fifth of the floor as noise.
+    level 0 and a third of the floor as noise.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def background_from_frames(
     if series.floor > 0.0:
         return Background(
             level=np.zeros(shape, dtype=np.float32),
-            variance=np.full(shape, (series.floor / 5.0) ** 2, dtype=np.float32),
+            variance=np.full(shape, (series.floor / 3.0) ** 2, dtype=np.float32),
             mask=mask,
             gain=1.0 if gain is None else gain,
             gain_source="assumed" if gain is None else "given",

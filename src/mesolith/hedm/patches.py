@@ -33,6 +33,8 @@ class Measured:
 
     ``frames`` (n, 2) are the first and the last frame with a core voxel; ``flags`` the bits of
     all voxels together; ``misfit`` chi-square per degree of freedom, NaN without a profile.
+    ``share`` is how much of what stands two sigma above background is in the highest voxel; 0
+    where that one is below six sigma or saturated.
     """
 
     place: FloatArray
@@ -46,9 +48,14 @@ class Measured:
     flags: IntArray
     shared: NDArray[np.bool_]
     misfit: FloatArray
+    share: FloatArray
 
     def __len__(self) -> int:
         return len(self.place)
+
+    def chosen(self, rows: NDArray[np.bool_]) -> Measured:
+        """Those rows."""
+        return Measured(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @classmethod
     def joined(cls, lists: Sequence[Measured]) -> Measured:
@@ -63,7 +70,7 @@ class Measured:
         whole, flat = np.empty(0, np.int64), np.empty(0)
         return cls(
             *(np.empty((0, 3)), np.empty((0, 3, 3)), flat, flat, flat, np.empty((0, 3)), whole),
-            *(np.empty((0, 2), np.int64), whole, np.empty(0, np.bool_), flat),
+            *(np.empty((0, 2), np.int64), whole, np.empty(0, np.bool_), flat, flat),
         )
 
 
@@ -161,6 +168,8 @@ def resolve(
             *(search.split_sigmas, search.split_depth),
         )
         spots = _measured(voxels, np.where(done, summit, -1), patch, gain, frames, search, usual)
+        if search.one_voxel < 1.0:
+            spots = spots.chosen(spots.share <= search.one_voxel)
         usual.learn(spots)
     return Resolved(spots, voxels.chosen(carried), voxels.chosen(left_over))
 
@@ -208,16 +217,22 @@ def _measured(
             *(value, covariance, misfit),
         )
     starts = begin[:-1]
+    counts = voxels.counts[order].astype(np.float64)
+    maximum = np.maximum.reduceat(counts, starts)
+    sigmas = counts / np.sqrt(voxels.variance[order])
+    clear = np.add.reduceat(np.where(sigmas > 2.0, counts, 0.0), starts)
+    sharp = np.maximum.reduceat(sigmas, starts) > 6.0
     core = voxels.flags[order] & CORE > 0
     frame = voxels.frame[order].astype(np.int64)
     flags = np.where(core | (voxels.flags[order] & MASKED > 0), voxels.flags[order], 0)
+    saturated = np.bitwise_or.reduceat(flags, starts) & SATURATED > 0
     sizes = np.diff(patch_begin)
     return Measured(
         place=value[:, 1:4],
         covariance=covariance[:, 1:4, 1:4],
         intensity=value[:, 0],
         intensity_se=np.sqrt(covariance[:, 0, 0]),
-        maximum=np.maximum.reduceat(voxels.counts[order], starts).astype(np.float64),
+        maximum=maximum,
         widths=np.exp(value[:, 4:]),
         pixels=np.add.reduceat(core.astype(np.int64), starts),
         frames=np.column_stack(
@@ -229,4 +244,5 @@ def _measured(
         flags=np.bitwise_or.reduceat(flags, starts).astype(np.int64),
         shared=np.repeat(sizes > 1, sizes),
         misfit=misfit,
+        share=np.where(sharp & ~saturated, maximum / np.where(sharp, clear, 1.0), 0.0),
     )

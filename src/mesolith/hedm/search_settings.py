@@ -21,6 +21,10 @@ class PeakSearch:
     split_sigmas, split_depth
         A patch is cut where the lower of two maxima rises above the saddle between them by so
         many standard deviations, and by this share of its height.
+    one_voxel
+        What has more than this share of its counts in one voxel is a hit of the detector by
+        something else, or its noise; 1 keeps it, as a detector needs whose pixels are larger
+        than the spots.
     profile
         Fit a Gaussian profile to each spot; otherwise centre and sum are moments of the counts.
     gain
@@ -31,6 +35,7 @@ class PeakSearch:
     grow_sigmas: float = 4.0
     split_sigmas: float = 3.0
     split_depth: float = 0.05
+    one_voxel: float = 0.85
     profile: bool = True
     gain: float | None = None
 
