@@ -66,6 +66,10 @@ class MissingColumnError(FileFormatError):
     """A column that the analysis needs is absent."""
 
 
+class MissingFrameError(InputError):
+    """Frames are absent from a rotation, or the angle of a frame is not known."""
+
+
 class InvalidValueError(InputError):
     """A value is not a number, out of range, or against physics."""
 

@@ -134,7 +134,7 @@ def _declared() -> tuple[set[str], set[str]]:
         return {re.split(r"[^A-Za-z0-9._-]", text)[0].lower() for text in requirements}
 
     extras = project["optional-dependencies"]
-    optional = {name for extra in ("table", "cluster") for name in names(extras[extra])}
+    optional = {name for extra in ("table", "cluster", "frames") for name in names(extras[extra])}
     return names(project["dependencies"]), optional
 
 

@@ -1,0 +1,342 @@
+"""Fit each spot's profile, a Gaussian integrated over pixels and frames, neighbours taken off."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mesolith.axes import FloatArray, IntArray
+
+Image = NDArray[np.float32]
+Whole = NDArray[np.int32]
+
+_LONGEST = 96
+_P = 7
+_TURNS, _CHOICE, _CLOSE = 14, 1, 0.05
+_NARROWEST, _WIDEST = math.log(0.2), math.log(40.0)
+
+
+@njit(nogil=True, cache=True)
+def _table(low: int, length: int, centre: float, ln_width: float, table: FloatArray) -> None:
+    """Share of a Gaussian in each of ``length`` cells around low, low + 1 ..., rows of table:
+    the share, its derivative by the centre, and that by the logarithm of the width."""
+    width = math.exp(ln_width)
+    z = (low - 0.5 - centre) / width
+    before = 0.5 * math.erfc(-z * 0.7071067811865476)
+    bell = 0.3989422804014327 * math.exp(-0.5 * z * z)
+    for k in range(length):
+        z_next = (low + k + 0.5 - centre) / width
+        upto = 0.5 * math.erfc(-z_next * 0.7071067811865476)
+        bell_next = 0.3989422804014327 * math.exp(-0.5 * z_next * z_next)
+        table[0, k] = upto - before
+        table[1, k] = (bell - bell_next) / width
+        table[2, k] = z * bell - z_next * bell_next
+        z, before, bell = z_next, upto, bell_next
+
+
+@njit(nogil=True, cache=True)
+def _invert(matrix: FloatArray, size: int, factor: FloatArray, inverse: FloatArray) -> bool:
+    """Inverse of a symmetric positive matrix by Cholesky; False where it is not positive."""
+    for i in range(size):
+        for j in range(i + 1):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= factor[i, k] * factor[j, k]
+            if i == j:
+                if not total > 1e-12 * matrix[i, i]:
+                    return False
+                factor[i, i] = math.sqrt(total)
+            else:
+                factor[i, j] = total / factor[j, j]
+    for column in range(size):
+        for i in range(size):
+            total = 1.0 if i == column else 0.0
+            for k in range(i):
+                total -= factor[i, k] * inverse[k, column]
+            inverse[i, column] = total / factor[i, i]
+        for i in range(size - 1, -1, -1):
+            total = inverse[i, column]
+            for k in range(i + 1, size):
+                total -= factor[k, i] * inverse[k, column]
+            inverse[i, column] = total / factor[i, i]
+    return True
+
+
+@njit(nogil=True, cache=True)
+def moments(
+    begin: IntArray,
+    order: IntArray,
+    place: Whole,
+    counts: Image,
+    variance: Image,
+    usable: NDArray[np.bool_],
+    gain: float,
+    frames: float,
+    value: FloatArray,
+    covariance: FloatArray,
+) -> None:
+    """Sum, centre and widths of each spot's counts, without a model.
+
+    ``place`` (3, voxel) are column, row and frame. Writes ``value`` (spot, 7): sum, centre (3),
+    logarithm of the widths (3); and ``covariance`` (spot, 7, 7) of the sum and the centre.
+    Where the sum is not positive the centre is that of the voxels. Counts below zero count in
+    the sum and the centre, but widths are at least those of one cell. The background is the mean
+    of ``frames`` frames: its error is the same in all frames of a spot.
+    """
+    for s in range(begin.shape[0] - 1):
+        least, most = place[2, order[begin[s]]], place[2, order[begin[s]]]
+        for e in range(begin[s], begin[s + 1]):
+            least = min(least, place[2, order[e]])
+            most = max(most, place[2, order[e]])
+        common = 1.0 + (most - least + 1) / frames
+        total, noise = 0.0, 0.0
+        middle = np.zeros(3)
+        plain = np.zeros(3)
+        used = 0
+        for e in range(begin[s], begin[s + 1]):
+            i = order[e]
+            if not usable[i]:
+                continue
+            used += 1
+            total += counts[i]
+            noise += common * variance[i] + gain * max(counts[i], 0.0)
+            for a in range(3):
+                middle[a] += counts[i] * place[a, i]
+                plain[a] += place[a, i]
+        value[s, 0] = total
+        safe = total if total > 0.0 else 1.0
+        low, high = np.full(3, 1e9), np.full(3, -1e9)
+        for e in range(begin[s], begin[s + 1]):
+            for a in range(3):
+                low[a] = min(low[a], place[a, order[e]])
+                high[a] = max(high[a], place[a, order[e]])
+        for a in range(3):
+            centre = middle[a] / safe if total > 0.0 else plain[a] / max(used, 1)
+            value[s, 1 + a] = min(max(centre, low[a]), high[a])
+        spread, error = np.zeros(3), np.zeros((3, 3))
+        for e in range(begin[s], begin[s + 1]):
+            i = order[e]
+            if not usable[i]:
+                continue
+            own = common * variance[i] + gain * max(counts[i], 0.0)
+            for a in range(3):
+                away = place[a, i] - value[s, 1 + a]
+                spread[a] += counts[i] * away * away
+                for b in range(3):
+                    error[a, b] += own * away * (place[b, i] - value[s, 1 + b])
+        covariance[s] = 0.0
+        covariance[s, 0, 0] = noise
+        for a in range(3):
+            value[s, 4 + a] = 0.5 * math.log(max(spread[a] / safe, 1.0 / 12.0))
+            for b in range(3):
+                covariance[s, 1 + a, 1 + b] = error[a, b] / (safe * safe)
+            covariance[s, 1 + a, 1 + a] += 1e-8
+
+
+@njit(nogil=True, cache=True)
+def _start(
+    first: int, last: int, order: IntArray, place: Whole, smooth: Image, value: FloatArray
+) -> None:
+    """Sum, centre and widths from smoothed counts: rough, but never far off."""
+    total, top = 0.0, 0.0
+    for e in range(first, last):
+        total += smooth[order[e]]
+        top = max(top, smooth[order[e]])
+    for a in range(3):
+        centre, spread = 0.0, 0.0
+        for e in range(first, last):
+            centre += smooth[order[e]] * place[a, order[e]]
+        centre /= total
+        for e in range(first, last):
+            spread += smooth[order[e]] * (place[a, order[e]] - centre) ** 2
+        value[1 + a] = centre
+        # the smoothing itself has a variance of 1/2
+        value[4 + a] = 0.5 * math.log(max(spread / total - 0.4, 0.2))
+    value[0] = max(total, 4.0 * top)
+
+
+@njit(nogil=True, cache=True)
+def fit_profiles(
+    begin: IntArray,
+    order: IntArray,
+    patch_begin: IntArray,
+    place: Whole,
+    smooth: Image,
+    counts: Image,
+    variance: Image,
+    usable: NDArray[np.bool_],
+    gain: float,
+    frames: float,
+    usual: FloatArray,
+    tightness: FloatArray,
+    sweeps: int,
+    value: FloatArray,
+    covariance: FloatArray,
+    misfit: FloatArray,
+) -> None:
+    """Least squares of ``sum * x(column) y(row) z(frame)`` to the voxels of each spot.
+
+    Each factor is a Gaussian integrated over a pixel or a frame. Spots ``patch_begin[p]`` up to
+    ``patch_begin[p + 1]`` share patch p: the others' present profiles are taken off the counts
+    of each, ``sweeps`` times. ``value`` (spot, 7) holds what `moments` writes and receives sum,
+    centre and logarithm of the widths; ``covariance`` (spot, 7, 7) theirs. The fit starts where
+    the counts ``smooth`` are, which are 0 outside the core. Weights are one over background
+    variance plus ``gain`` times the profile. The logarithms of the widths are drawn to ``usual``
+    (3,) with the weights ``tightness`` (3,): spots too faint to show their width have the usual
+    one. The background is the mean of ``frames`` frames, an error that all frames of a spot
+    share. Voxels in which the profile is below a hundredth of the noise say nothing of it and
+    are passed over. ``misfit`` receives chi-square per degree of freedom, with
+    which the covariance is multiplied where it exceeds 1; NaN where no fit was found, and then
+    value and covariance stay those of `moments`.
+    """
+    spots = begin.shape[0] - 1
+    longest = 0
+    for s in range(spots):
+        longest = max(longest, begin[s + 1] - begin[s])
+    other = np.zeros(longest)
+    silent = np.zeros(longest, dtype=np.bool_)
+    tables = np.zeros((3, 3, _LONGEST))
+    theirs = np.zeros((3, 3, _LONGEST))
+    low = np.zeros((spots, 3), dtype=np.int64)
+    length = np.zeros((spots, 3), dtype=np.int64)
+    for s in range(spots):
+        for a in range(3):
+            least, most = place[a, order[begin[s]]], place[a, order[begin[s]]]
+            for e in range(begin[s], begin[s + 1]):
+                least = min(least, place[a, order[e]])
+                most = max(most, place[a, order[e]])
+            low[s, a], length[s, a] = least, most - least + 1
+    fitted = value.copy()
+    matrix, factor, inverse = np.zeros((_P, _P)), np.zeros((_P, _P)), np.zeros((_P, _P))
+    vector, jacobian, step = np.zeros(_P), np.zeros(_P), np.zeros(_P)
+    for p in range(patch_begin.shape[0] - 1):
+        alone = patch_begin[p + 1] - patch_begin[p] == 1
+        for sweep in range(1 if alone else sweeps):
+            for s in range(patch_begin[p], patch_begin[p + 1]):
+                if max(length[s, 0], length[s, 1], length[s, 2]) > _LONGEST:
+                    misfit[s] = np.nan
+                    continue
+                here = fitted[s]
+                if sweep == 0 or math.isnan(misfit[s]):
+                    _start(begin[s], begin[s + 1], order, place, smooth, here)
+                other[: begin[s + 1] - begin[s]] = 0.0
+                for t in range(patch_begin[p], patch_begin[p + 1]):
+                    if t == s or not fitted[t, 0] > 0.0:
+                        continue
+                    near = True
+                    for a in range(3):
+                        reach = 5.0 * math.exp(fitted[t, 4 + a]) + 1.0
+                        if (
+                            fitted[t, 1 + a] + reach < low[s, a]
+                            or fitted[t, 1 + a] - reach > low[s, a] + length[s, a]
+                        ):
+                            near = False
+                            break
+                    if not near:
+                        continue
+                    for a in range(3):
+                        _table(
+                            low[s, a], length[s, a], fitted[t, 1 + a], fitted[t, 4 + a], theirs[a]
+                        )
+                    for e in range(begin[s], begin[s + 1]):
+                        i = order[e]
+                        other[e - begin[s]] += (
+                            fitted[t, 0]
+                            * theirs[0, 0, place[0, i] - low[s, 0]]
+                            * theirs[1, 0, place[1, i] - low[s, 1]]
+                            * theirs[2, 0, place[2, i] - low[s, 2]]
+                        )
+                good = False
+                chi, used = 0.0, 0
+                for turn in range(_TURNS):
+                    for a in range(3):
+                        _table(low[s, a], length[s, a], here[1 + a], here[4 + a], tables[a])
+                    matrix[:] = 0.0
+                    vector[:] = 0.0
+                    long = min(3.545 * math.exp(here[6]), float(length[s, 2]))
+                    common = 1.0 + max(long, 1.0) / frames
+                    chi, used = 0.0, 0
+                    for e in range(begin[s], begin[s + 1]):
+                        i = order[e]
+                        if not usable[i]:
+                            continue
+                        c, r, f = (
+                            place[0, i] - low[s, 0],
+                            place[1, i] - low[s, 1],
+                            place[2, i] - low[s, 2],
+                        )
+                        x, y, z = tables[0, 0, c], tables[1, 0, r], tables[2, 0, f]
+                        jacobian[0] = x * y * z
+                        model = here[0] * jacobian[0]
+                        if turn == _CHOICE:
+                            silent[e - begin[s]] = model * model < 1e-4 * variance[i]
+                        if turn >= _CHOICE and silent[e - begin[s]]:
+                            continue
+                        jacobian[1] = here[0] * tables[0, 1, c] * y * z
+                        jacobian[2] = here[0] * x * tables[1, 1, r] * z
+                        jacobian[3] = here[0] * x * y * tables[2, 1, f]
+                        jacobian[4] = here[0] * tables[0, 2, c] * y * z
+                        jacobian[5] = here[0] * x * tables[1, 2, r] * z
+                        jacobian[6] = here[0] * x * y * tables[2, 2, f]
+                        weight = 1.0 / (
+                            common * variance[i]
+                            + gain * (max(model, 0.0) + max(other[e - begin[s]], 0.0))
+                        )
+                        away = counts[i] - other[e - begin[s]] - model
+                        chi += weight * away * away
+                        used += 1
+                        for a in range(_P):
+                            scaled = weight * jacobian[a]
+                            vector[a] += scaled * away
+                            for b in range(a + 1):
+                                matrix[a, b] += scaled * jacobian[b]
+                    for a in range(3):
+                        matrix[4 + a, 4 + a] += tightness[a]
+                        vector[4 + a] += tightness[a] * (usual[a] - here[4 + a])
+                    if used < 4 or not _invert(matrix, _P, factor, inverse):
+                        break
+                    largest = 0.0
+                    for a in range(_P):
+                        step[a] = 0.0
+                        for b in range(_P):
+                            step[a] += inverse[a, b] * vector[b]
+                    # weights that follow the profile can make it swing: half steps end that
+                    most_scale = 1.0 if turn < _TURNS // 2 else 0.5
+                    scale = most_scale
+                    for a in range(3):
+                        width = math.exp(here[4 + a])
+                        scale = min(scale, 1.0 * width / max(abs(step[1 + a]), 1e-12))
+                        scale = min(scale, 0.4 / max(abs(step[4 + a]), 1e-12))
+                    if step[0] < 0.0:
+                        scale = min(scale, 0.7 * here[0] / -step[0])
+                    for a in range(_P):
+                        here[a] += scale * step[a]
+                        if a > 3 and here[a] < _NARROWEST:
+                            here[a] = _NARROWEST
+                        else:
+                            largest = max(largest, abs(step[a]) / math.sqrt(inverse[a, a]))
+                    if not here[0] > 0.0:
+                        break
+                    if scale == most_scale and largest < _CLOSE:
+                        good = True
+                        break
+                for a in range(3):
+                    away = here[1 + a] - low[s, a]
+                    if not -1.0 <= away <= length[s, a] or here[4 + a] > _WIDEST:
+                        good = False
+                if good:
+                    misfit[s] = chi / max(used - _P, 1)
+                    inflation = max(misfit[s], 1.0)
+                    for a in range(_P):
+                        for b in range(_P):
+                            covariance[s, a, b] = inflation * inverse[a, b]
+                else:
+                    misfit[s] = np.nan
+                    for k in range(_P):
+                        here[k] = value[s, k]
+    for s in range(spots):
+        if not math.isnan(misfit[s]):
+            value[s] = fitted[s]

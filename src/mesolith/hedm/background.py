@@ -1,0 +1,214 @@
+"""Background and noise of frames, from samples of the frames themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesolith.axes import FloatArray, IntArray
+from mesolith.errors import InvalidValueError
+from mesolith.hedm._kernels_background import level_and_variance, noise_by_level, sort_samples
+from mesolith.io.frame_series import FrameSeries
+
+Image = NDArray[np.float32]
+
+_SAMPLES, _FEWEST = 32, 8
+_SAMPLE_BYTES = 220_000_000
+_GROUP, _ROOM = 4, 30_000.0
+_BINS = 128
+_ROUNDING = 1.0 / 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a frame shows without spots.
+
+    ``level`` is the mean counts of each pixel and ``variance`` their variance, (slow, fast).
+    ``gain`` is the variance that one more count brings: 1 where counts are photons.
+    ``gain_source`` is "measured", "given" or "assumed". ``frames`` is how many frames the level
+    is the mean of, infinite where it is known.
+    """
+
+    level: Image
+    variance: Image
+    mask: NDArray[np.bool_]
+    gain: float
+    gain_source: str
+    frames: float
+
+
+def background_from_frames(
+    series: FrameSeries,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    gain: float | None = None,
+) -> Background:
+    """Level and noise of each pixel from frames spread evenly over a block.
+
+    The level is the clipped mean of up to 32 samples, each the sum of up to four frames that
+    follow each other, so that it holds whatever stands still:
+    rings of the casing, hot pixels, the detector's offset. A spot that lasts for half of the
+    block is taken for background. The noise is fitted to all pixels together as
+    ``constant + gain * level``, from how far the lower samples lie below the median, which no
+    spot disturbs. Frames that were thresholded when they were written (`FrameSeries.floor`) have
+    level 0 and a third of the floor as noise.
+
+    Parameters
+    ----------
+    series
+        The frames.
+    first, last
+        The block: frames from ``first`` up to, not including, ``last``.
+    gain
+        Variance of one more count, if known. Otherwise it is measured where the levels of the
+        pixels differ enough, and assumed to be 1 where they do not.
+
+    Raises
+    ------
+    InvalidValueError
+        Fewer than eight frames: background and spots cannot be told apart.
+    """
+    last = len(series) if last is None else last
+    shape = series.shape
+    mask = np.zeros(shape, dtype=np.bool_) if series.mask is None else series.mask
+    if series.floor > 0.0:
+        return Background(
+            level=np.zeros(shape, dtype=np.float32),
+            variance=np.full(shape, (series.floor / 3.0) ** 2, dtype=np.float32),
+            mask=mask,
+            gain=1.0 if gain is None else gain,
+            gain_source="assumed" if gain is None else "given",
+            frames=np.inf,
+        )
+    if last - first < _FEWEST:
+        raise InvalidValueError(
+            f"{last - first} frames are too few to tell spots from background",
+            where=series.source.place,
+            remedy=f"Search at least {_FEWEST} frames at once.",
+        )
+    whole = series.source.dtype == np.uint16
+    size = shape[0] * shape[1] * (2 if whole else 4)
+    count = int(np.clip(_SAMPLE_BYTES // size, _FEWEST, _SAMPLES))
+    count = min(count, last - first)
+    chosen = first + (np.arange(count) * (last - first) + (last - first) // 2) // count
+    group = int(np.clip((last - first) // (3 * count // 2), 1, _GROUP))
+    if float(np.median(series.read(first)[::16, ::16])) * group > _ROOM:
+        group = 1
+    samples = np.empty((count, *shape), np.uint16 if whole else np.float32)
+    for k, frame in enumerate(chosen):
+        samples[k] = _summed(series, int(frame), group, last)
+    sort_samples(samples, exchange_network(count))
+    offset = (
+        np.zeros(shape, dtype=np.float32)
+        if series.dark is None
+        else (group * series.dark).astype(np.float32)
+    )
+    rank, quantile = _lower_rank(count)
+    constant, slope, source = _noise(samples, offset, mask, rank, quantile, gain)
+    level, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    level_and_variance(samples, offset, rank, quantile, constant, slope, _ROUNDING, level, variance)
+    return Background(
+        level=level / np.float32(group),
+        variance=variance / np.float32(group),
+        mask=mask,
+        gain=slope,
+        gain_source=source,
+        frames=float(group * count),
+    )
+
+
+def exchange_network(count: int) -> IntArray:
+    """Exchanges (n, 2) that sort ``count`` values, by Batcher's odd-even merging."""
+    pairs = []
+    p = 1
+    while p < count:
+        k = p
+        while k >= 1:
+            for j in range(k % p, count - k, 2 * k):
+                for i in range(min(k, count - j - k)):
+                    if (i + j) // (2 * p) == (i + j + k) // (2 * p):
+                        pairs.append((i + j, i + j + k))
+            k //= 2
+        p *= 2
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _summed(series: FrameSeries, first: int, group: int, last: int) -> NDArray[np.generic]:
+    """Sum of some frames, moved to lie before ``last``; 16-bit integers where they suffice."""
+    first = max(min(first, last - group), 0)
+    frame = series.read(first)
+    if group == 1:
+        return frame if frame.dtype == np.uint16 else frame.astype(np.float32)
+    total = frame.astype(np.uint32 if frame.dtype == np.uint16 else np.float32)
+    for k in range(first + 1, first + group):
+        total += series.read(k)
+    if frame.dtype != np.uint16:
+        return total
+    # a sum beyond 65535 is a spot or a saturated pixel, never the median of the samples
+    return np.minimum(total, 65535).astype(np.uint16)
+
+
+def _lower_rank(count: int) -> tuple[int, float]:
+    """Rank about one sigma below the median, and how many sigma below it lies on average."""
+    from scipy.stats import norm
+
+    rank = max(int(0.16 * count), 0)
+    return rank, -float(norm.ppf((rank + 1 - 0.375) / (count + 0.25)))
+
+
+def _noise(
+    samples: NDArray[np.generic],
+    offset: Image,
+    mask: NDArray[np.bool_],
+    rank: int,
+    quantile: float,
+    gain: float | None,
+) -> tuple[float, float, str]:
+    """Constant and gain of ``variance = constant + gain * level``, and where the gain is from."""
+    few = samples[len(samples) // 2, ::8, ::8].astype(np.float64) - offset[::8, ::8]
+    few = few[~mask[::8, ::8]]
+    low, high = np.quantile(few, [0.001, 0.99]) if few.size else (0.0, 1.0)
+    low = np.floor(low - 0.05 * (high - low) - 1.0)
+    width = max((high + 0.05 * (high - low) + 1.0 - low) / _BINS, 1.0)
+    sigma = np.full(_BINS, np.inf)
+    for _ in range(2):
+        total, distance, pixels = noise_by_level(
+            samples, offset, mask, rank, float(low), float(width), sigma
+        )
+        full = pixels >= 50
+        if not full.any():
+            full = pixels > 0
+        level = total[full] / pixels[full]
+        variance = (distance[full] / pixels[full] / quantile) ** 2
+        weight = pixels[full].astype(np.float64)
+        constant, slope, source = _line(level, variance, weight, gain, len(samples))
+        centres = low + width * (np.arange(_BINS) + 0.5)
+        sigma = np.sqrt(np.maximum(constant + slope * centres, _ROUNDING))
+    return constant, slope, source
+
+
+def _line(
+    level: FloatArray,
+    variance: FloatArray,
+    weight: FloatArray,
+    gain: float | None,
+    samples: int,
+) -> tuple[float, float, str]:
+    """Straight line of variance over level; its slope is ``gain``, or 1 where it is not seen."""
+    centre = np.average(level, weights=weight)
+    mean = np.average(variance, weights=weight)
+    spread = np.average((level - centre) ** 2, weights=weight)
+    slope, source = (1.0, "assumed") if gain is None else (gain, "given")
+    # the error of a median, which is in the distance below it too, must not pass for a slope
+    own = np.pi / 2.0 * mean / samples
+    if gain is None and len(level) > 3 and spread > 25.0 * own:
+        # many pixels make each bin exact, so the scatter of the bins about the line is what counts
+        rise = float(np.average((level - centre) * (variance - mean), weights=weight) / spread)
+        scatter = np.average((variance - mean - rise * (level - centre)) ** 2, weights=weight)
+        explained = rise**2 * spread
+        if rise > 0.0 and 4.0 * explained > (0.3 * mean) ** 2 and scatter < 0.1 * explained:
+            slope, source = rise, "measured"
+    return float(mean - slope * centre), slope, source
