@@ -1,0 +1,1 @@
+"""One model of beam, goniometer and detector for HEDM, Laue and powder."""
