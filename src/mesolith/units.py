@@ -1,8 +1,8 @@
 """Internal units and the one table that converts at the boundary.
 
 Inside the package: um, rad, s, K, MPa, A (ampere), V, A/m2, C (coulomb), ohm, ohm m2, Hz, keV,
-angstrom for crystal lattices, strain without dimension. Readers and writers convert;
-nothing else does.
+angstrom for crystal lattices, px on a detector, strain without dimension. Readers and writers
+convert; nothing else does.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ _TABLE: dict[str, tuple[str, float, float]] = {
     "mAh": ("C", 3.6, 0.0),
     "C/m2": ("C/m2", 1.0, 0.0),
     "mAh/cm2": ("C/m2", 36000.0, 0.0),
+    "px": ("px", 1.0, 0.0),
     "um2": ("um2", 1.0, 0.0),
     "mm2": ("um2", 1e6, 0.0),
     "cm2": ("um2", 1e8, 0.0),
