@@ -19,7 +19,8 @@ TURN = 2.0 * math.pi
 def match_grains(
     reciprocal: FloatArray,
     position: FloatArray,
-    hkl: FloatArray,
+    phase: IntArray,
+    table: FloatArray,
     source: FloatArray,
     panels: FloatArray,
     ranges: FloatArray,
@@ -38,8 +39,9 @@ def match_grains(
 
     Parameters
     ----------
-    reciprocal, position, hkl
-        Grains (g, 3, 3) and (g, 3) and indices (h, 3).
+    reciprocal, position, phase, table
+        Grains (g, 3, 3), (g, 3) and (g,); indices of each phase (phases, h, 3), 0 0 0 at the end
+        where a phase has fewer.
     source, panels
         The instrument in flat form.
     ranges
@@ -62,6 +64,7 @@ def match_grains(
     bins, tiles_slow, tiles_fast = shape[1], shape[2], shape[3]
     for i in range(len(reciprocal)):
         m = reciprocal[i]
+        hkl = table[phase[i]]
         px, py, pz = position[i, 0], position[i, 1], position[i, 2]
         for j in range(len(hkl)):
             h, k, n = hkl[j, 0], hkl[j, 1], hkl[j, 2]

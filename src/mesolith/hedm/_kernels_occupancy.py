@@ -52,7 +52,8 @@ def log_ratios(
     match: IntArray,
     square: FloatArray,
     expected: np.ndarray,  # type: ignore[type-arg]
-    hkl_ring: IntArray,
+    phase: IntArray,
+    table_ring: IntArray,
     volume: float,
     chance: FloatArray,
     explained: np.ndarray,  # type: ignore[type-arg]
@@ -72,7 +73,7 @@ def log_ratios(
     for k in range(len(order)):
         i = order[k]
         ratio[i] = log_ratio(
-            match[i], square[i], expected[i], hkl_ring, volume, chance, explained, sums, counts[i]
+            match[i], square[i], expected[i], table_ring[phase[i]], volume, chance, explained, sums, counts[i]
         )
         if explain and ratio[i] >= least and counts[i, 1] >= least_spots:
             for j in range(match.shape[1]):

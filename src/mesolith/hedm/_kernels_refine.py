@@ -104,7 +104,8 @@ def deform(m, step):  # type: ignore[no-untyped-def]
 def refine_grains(
     reciprocal: FloatArray,
     position: FloatArray,
-    hkl: FloatArray,
+    phase: IntArray,
+    table: FloatArray,
     match: IntArray,
     share: FloatArray,
     rows: FloatArray,
@@ -121,10 +122,11 @@ def refine_grains(
 
     Parameters
     ----------
-    reciprocal, position
-        Grains (g, 3, 3) and (g, 3), changed in place.
-    hkl, match, share
-        Indices (h, 3); spots (g, h, 2), negative where there is none; their weights.
+    reciprocal, position, phase
+        Grains (g, 3, 3), (g, 3) and (g,); the first two are changed in place.
+    table, match, share
+        Indices of each phase (phases, h, 3); spots (g, h, 2), negative where there is none; their
+        weights.
     rows, panel_of
         Spots as in `match_grains`, and their panels.
     steps
@@ -145,6 +147,7 @@ def refine_grains(
     column = np.empty(12)
     for i in range(len(reciprocal)):
         m, place = reciprocal[i].copy(), position[i].copy()
+        hkl = table[phase[i]]
         good = True
         for step in range(steps + 1):
             last = step == steps

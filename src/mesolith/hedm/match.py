@@ -82,19 +82,21 @@ class SpotLookup:
         self,
         reciprocal: FloatArray,
         position: FloatArray,
-        hkl: IntArray,
+        phase: IntArray,
+        table: FloatArray,
         *,
         pole: float,
         sigmas: float = 4.0,
         shift: float = 0.0,
     ) -> Matches:
-        """Nearest spots of grains (g, 3, 3), (g, 3) on sample axes for all hkl (h, 3).
+        """Nearest spots of grains (g, 3, 3), (g, 3) on sample axes for all indices of their phases.
 
+        ``phase`` (g,) are rows of ``table`` (phases, h, 3), that of `ReflectionTable`.
         ``sigmas`` bounds the distance in standard deviations; ``pole`` is the azimuth, rad, below
         which nothing is expected. ``shift`` turns every prediction by an angle, so that what is
         found is found by chance.
         """
-        shape = (len(reciprocal), len(hkl), 2)
+        shape = (len(reciprocal), table.shape[1], 2)
         spot = np.empty(shape, dtype=np.int64)
         square, share = np.empty(shape), np.empty(shape)
         expected = np.empty(shape, dtype=np.bool_)
@@ -102,7 +104,8 @@ class SpotLookup:
         kernels.match_grains(
             np.ascontiguousarray(reciprocal),
             np.ascontiguousarray(position),
-            np.ascontiguousarray(hkl, dtype=np.float64),
+            phase,
+            table,
             self.source,
             self.panels,
             self.ranges,

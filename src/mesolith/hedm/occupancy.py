@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm import _kernels_occupancy as kernels
 from mesolith.hedm.match import Matches, SpotLookup
-from mesolith.hedm.phase_rings import PhaseRings
+from mesolith.hedm.phase_rings import ReflectionTable
 
 _TURNS = (0.13, -0.22, 0.31)  # rad: far enough that no spot of the grain itself is met
 _LEAST_CHANCE = 2e-3
@@ -52,9 +52,10 @@ class Evidence:
 
 def chance_occupancy(
     lookup: SpotLookup,
-    phase: PhaseRings,
+    table: ReflectionTable,
     reciprocal: FloatArray,
     position: FloatArray,
+    phase: IntArray,
     *,
     pole: float,
     sigmas: float,
@@ -64,13 +65,18 @@ def chance_occupancy(
     Measured at the predictions of up to 200 of the given grains, turned out of their places.
     """
     step = max(1, len(reciprocal) // _PROBES)
-    filled = np.zeros(len(phase.spacing))
-    asked = np.zeros(len(phase.spacing))
+    filled, asked = np.zeros(table.rings), np.zeros(table.rings)
+    ring = table.ring[phase[::step]][:, :, None].repeat(2, axis=2)
     for turn in _TURNS:
         matches = lookup.match(
-            reciprocal[::step], position[::step], phase.hkl, pole=pole, sigmas=sigmas, shift=turn
+            reciprocal[::step],
+            position[::step],
+            phase[::step],
+            table.hkl,
+            pole=pole,
+            sigmas=sigmas,
+            shift=turn,
         )
-        ring = np.broadcast_to(phase.ring[None, :, None], matches.spot.shape)
         asked += np.bincount(ring[matches.expected], minlength=len(asked))
         hit = matches.expected & (matches.spot >= 0)
         filled += np.bincount(ring[hit], minlength=len(asked))
@@ -79,7 +85,8 @@ def chance_occupancy(
 
 def weigh_grains(
     matches: Matches,
-    phase: PhaseRings,
+    phase: IntArray,
+    table: ReflectionTable,
     chance: FloatArray,
     *,
     spots: int,
@@ -102,7 +109,8 @@ def weigh_grains(
             matches.spot,
             matches.square,
             matches.expected,
-            phase.ring,
+            phase,
+            table.ring,
             volume,
             chance,
             explained,

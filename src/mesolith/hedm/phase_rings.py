@@ -48,6 +48,32 @@ class PhaseRings:
         return np.flatnonzero(first)
 
 
+@dataclass(frozen=True, slots=True)
+class ReflectionTable:
+    """Reflections of several phases side by side.
+
+    ``hkl`` (phases, h, 3) and ``ring`` (phases, h), rings numbered through all phases; where a
+    phase has fewer reflections 0 0 0 and ring 0 stand at the end. ``rings`` is their number.
+    """
+
+    hkl: FloatArray
+    ring: IntArray
+    rings: int
+
+
+def reflection_table(phases: tuple[PhaseRings, ...]) -> ReflectionTable:
+    """The reflections of all phases in one table."""
+    most = max(len(phase.hkl) for phase in phases)
+    hkl = np.zeros((len(phases), most, 3))
+    ring = np.zeros((len(phases), most), dtype=np.int64)
+    rings = 0
+    for row, phase in enumerate(phases):
+        hkl[row, : len(phase.hkl)] = phase.hkl
+        ring[row, : len(phase.hkl)] = phase.ring + rings
+        rings += len(phase.spacing)
+    return ReflectionTable(hkl, ring, rings)
+
+
 def phase_rings(
     name: str,
     space_group: int,

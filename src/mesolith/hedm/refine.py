@@ -41,12 +41,16 @@ def refine_grains(
     lookup: SpotLookup,
     reciprocal: FloatArray,
     position: FloatArray,
-    hkl: IntArray,
+    phase: IntArray,
+    table: FloatArray,
     matches: Matches,
     *,
     steps: int,
 ) -> Refined:
-    """Refine grains (g, 3, 3), (g, 3) on the spots of their matches with ``steps`` steps."""
+    """Refine grains on the spots of their matches with ``steps`` Gauss-Newton steps.
+
+    Grains are (g, 3, 3), (g, 3) and (g,), sample axes; ``table`` holds the indices of the phases.
+    """
     shape = matches.spot.shape
     refined = Refined(
         np.array(reciprocal, dtype=np.float64),
@@ -59,7 +63,8 @@ def refine_grains(
     kernels.refine_grains(
         refined.reciprocal,
         refined.position,
-        np.ascontiguousarray(hkl, dtype=np.float64),
+        phase,
+        table,
         matches.spot,
         matches.share,
         lookup.rows,

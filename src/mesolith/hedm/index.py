@@ -1,0 +1,222 @@
+"""Far-field HEDM: from the spots of one layer to its grains.
+
+Friedel pairs make hypotheses (`search`), predictions on all spots weigh them (`match`,
+`occupancy`), least squares refine them (`refine`). What is left of the spots is searched again
+with less evidence asked of pairs, until nothing new is found; the evidence asked of a grain in
+the end is the same for all. See decision record 19.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm.friedel import UprightSpots, friedel_pairs, upright_spots
+from mesolith.hedm.index_settings import IndexSettings
+from mesolith.hedm.match import Matches, SpotLookup
+from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
+from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
+from mesolith.hedm.refine import Refined, refine_grains
+from mesolith.hedm.search import PairMap
+from mesolith.instrument.goniometer import axis_tilt
+from mesolith.instrument.instrument import Instrument
+from mesolith.records.spots import Spots
+
+_FIRST_SIGMAS, _SIGMAS = 5.0, 4.0
+# evidence asked of pairs, share of slots at which a seed is satisfied, choices of two rings
+_PASSES = ((30.0, 0.6, 1), (15.0, 0.5, 3), (10.0, 0.4, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class Grains:
+    """Hypotheses on sample axes: reciprocal lattices (g, 3, 3), places (g, 3), phases (g,)."""
+
+    reciprocal: FloatArray
+    position: FloatArray
+    phase: IntArray
+
+    def __len__(self) -> int:
+        return len(self.phase)
+
+    def rows(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Grains:
+        """Some of the grains."""
+        return Grains(self.reciprocal[rows], self.position[rows], self.phase[rows])
+
+    def joined(self, other: Grains) -> Grains:
+        """These grains and others."""
+        return Grains(
+            np.concatenate([self.reciprocal, other.reciprocal]),
+            np.concatenate([self.position, other.position]),
+            np.concatenate([self.phase, other.phase]),
+        )
+
+
+NO_GRAINS = Grains(np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Accepted grains with all that is known of them, and what of the spots is left."""
+
+    grains: Grains
+    refined: Refined
+    matches: Matches
+    evidence: Evidence
+    chance: FloatArray
+    error_scale: tuple[float, float]
+
+
+class LayerIndex:
+    """Spots of a layer, made ready for indexing."""
+
+    def __init__(
+        self,
+        spots: Spots,
+        instrument: Instrument,
+        phases: tuple[PhaseRings, ...],
+        settings: IndexSettings,
+    ) -> None:
+        self.instrument, self.phases, self.settings = instrument, phases, settings
+        self.table: ReflectionTable = reflection_table(phases)
+        self.lookup = SpotLookup(spots, instrument)
+        spacings = np.concatenate([phase.spacing for phase in phases])
+        self.upright: UprightSpots = upright_spots(spots, instrument, spacings, settings)
+        self._tilt = axis_tilt(instrument.goniometer)
+        self._spots = len(spots)
+
+    def search(
+        self, taken: NDArray[np.bool_], evidence: float, enough: float, plans: int
+    ) -> Grains:
+        """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
+        pairs = friedel_pairs(self.upright, self.settings, taken=taken)
+        found = NO_GRAINS
+        gone = np.zeros(len(pairs), dtype=np.bool_)
+        spot_gone = np.zeros(self._spots, dtype=np.bool_)
+        for number, phase in enumerate(self.phases):
+            pair_map = PairMap(pairs, phase, self.settings)
+            new = pair_map.search(
+                taken=gone, spot_taken=spot_gone, evidence=evidence, enough=enough, plans=plans
+            )
+            # the search works on axes that stand upright on the turntable
+            found = found.joined(
+                Grains(
+                    self._tilt @ new.reciprocal,
+                    new.place @ self._tilt.T,
+                    np.full(len(new.ratio), number, dtype=np.int64),
+                )
+            )
+        return found
+
+    def match(self, grains: Grains, sigmas: float = _SIGMAS) -> Matches:
+        """Spots next to the predictions of grains."""
+        return self.lookup.match(
+            grains.reciprocal,
+            grains.position,
+            grains.phase,
+            self.table.hkl,
+            pole=self.settings.pole,
+            sigmas=sigmas,
+        )
+
+    def refine(
+        self, grains: Grains, matches: Matches, steps: int
+    ) -> tuple[Grains, Refined]:
+        """Grains refined on their matches; those that the spots do not determine drop out."""
+        refined = refine_grains(
+            self.lookup,
+            grains.reciprocal,
+            grains.position,
+            grains.phase,
+            self.table.hkl,
+            matches,
+            steps=steps,
+        )
+        return replace_places(grains, refined), refined
+
+    def weigh(self, grains: Grains, matches: Matches, chance: FloatArray) -> Evidence:
+        """Which grains are there."""
+        return weigh_grains(
+            matches,
+            grains.phase,
+            self.table,
+            chance,
+            spots=self._spots,
+            sigmas=_SIGMAS,
+            evidence=self.settings.evidence,
+            least_spots=self.settings.least_spots,
+            least_completeness=self.settings.least_completeness,
+        )
+
+    def chance(self, grains: Grains) -> FloatArray:
+        """Chance occupancy of each ring at the predictions of grains."""
+        return chance_occupancy(
+            self.lookup,
+            self.table,
+            grains.reciprocal,
+            grains.position,
+            grains.phase,
+            pole=self.settings.pole,
+            sigmas=_SIGMAS,
+        )
+
+
+def replace_places(grains: Grains, refined: Refined) -> Grains:
+    """The grains with refined lattices and places."""
+    return Grains(refined.reciprocal, refined.position, grains.phase)
+
+
+def find_grains(index: LayerIndex) -> Found:
+    """All grains of a layer, accepted by their likelihood, refined, likeliest first."""
+    grains = NO_GRAINS
+    chance: FloatArray | None = None
+    explained = np.zeros(index.lookup.order.size, dtype=np.bool_)
+    for evidence, enough, plans in _PASSES:
+        new = index.search(explained, evidence, enough, plans)
+        if not len(new):
+            continue
+        new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 2)
+        new = new.rows(np.isfinite(refined.variance))
+        if chance is None:
+            chance = index.chance(new)
+        grains = grains.joined(new)
+        weighed = index.weigh(grains, index.match(grains), chance)
+        grains = grains.rows(weighed.accepted)
+        explained[index.lookup.order] = weighed.explained
+    if chance is None:
+        chance = np.full(index.table.rings, np.nan)
+    grains, refined = index.refine(grains, index.match(grains), 2)
+    scale = error_scale(index.lookup, index.match(grains), refined)
+    index.lookup.rescale(*scale)
+    grains, _ = index.refine(grains, index.match(grains), 1)
+    matches = index.match(grains)
+    evidence_found = index.weigh(grains, matches, chance)
+    order = np.argsort(-evidence_found.ratio, kind="stable")
+    order = order[evidence_found.accepted[order]]
+    grains = grains.rows(order)
+    matches = index.match(grains)
+    grains, refined = index.refine(grains, matches, 1)
+    return Found(
+        grains, refined, matches, index.weigh(grains, matches, chance), chance, scale
+    )
+
+
+def error_scale(lookup: SpotLookup, matches: Matches, refined: Refined) -> tuple[float, float]:
+    """Measured over stated standard deviation of the spots: of fast and slow, and of omega.
+
+    From the medians of the residuals, which displaced spots hardly move; 1 where there are
+    fewer than 200 spots.
+    """
+    used = (matches.spot >= 0) & (matches.share > 0.99) & (refined.weight > 0.0)
+    spot = matches.spot[used]
+    if len(spot) < 200:
+        return 1.0, 1.0
+    step = max(1, len(spot) // 100_000)
+    residual, spot = refined.residual[used][::step], spot[::step]
+    precision = lookup.rows[spot][:, [3, 6, 8]]
+    size = np.abs(residual) * np.sqrt(precision)
+    # a normal number is below 0.6745 in half of all cases
+    place, omega = np.median(size[:, :2]) / 0.6745, np.median(size[:, 2]) / 0.6745
+    return float(place), float(omega)
