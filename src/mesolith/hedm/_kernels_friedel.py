@@ -11,27 +11,60 @@ import numpy as np
 from numba import njit
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.instrument._kernels_geometry import undistort
 
 TURN = 2.0 * math.pi
 
 
 @njit(nogil=True, cache=True)
 def upright_spots(
-    points: FloatArray,
+    panel: IntArray,
+    pixels: FloatArray,
     omega: FloatArray,
-    beam: FloatArray,
-    wavelength: float,
+    source: FloatArray,
+    panels: FloatArray,
+    tilt: FloatArray,
     distance: float,
-) -> FloatArray:
-    """Place (y, z) at x = ``distance`` and omega of each spot if the beam lay along x, (n, 3).
+    reach: FloatArray,
+    pole: float,
+    out: FloatArray,
+    shell: IntArray,
+) -> None:
+    """Where an upright setup would show spots of grains that lie near the axis.
 
-    ``points`` (n, 3) are where rays from near the origin hit; omega is in [0, 2 pi). NaN where
-    the upright axis would not bring the reflection to the sphere.
+    Parameters
+    ----------
+    panel, pixels, omega
+        Spots: panels (n,), fast and slow (2, n), omega (n,).
+    source, panels, tilt
+        The instrument in flat form, and the rotation (3, 3) that takes z onto the axis.
+    distance, reach, pole
+        x of the plane; radii (shells, 2) between which spots of each shell lie, in order; least
+        |y| as a share of the radius.
+    out, shell
+        Filled: y, z (um), omega in [0, 2 pi), (n, 3); the shell of each spot, -1 on none, near the
+        pole or where the upright axis would not bring the reflection to the sphere.
     """
-    out = np.empty((len(points), 3))
-    upright = beam[1] == 0.0 and beam[2] == 0.0
-    for i in range(len(points)):
-        x, y, z, angle = points[i, 0], points[i, 1], points[i, 2], omega[i]
+    wavelength = source[3]
+    beam = np.empty(3)
+    for a in range(3):
+        beam[a] = tilt[0, a] * source[0] + tilt[1, a] * source[1] + tilt[2, a] * source[2]
+    upright = abs(beam[1]) < 1e-12 and abs(beam[2]) < 1e-12
+    for i in range(len(omega)):
+        row = panels[panel[i]]
+        u = (pixels[0, i] - 0.5 * (row[14] - 1.0)) * row[12]
+        v = (pixels[1, i] - 0.5 * (row[15] - 1.0)) * row[13]
+        if row[16] != 0.0:
+            ideal = undistort(u, v, row[16:])
+            u, v = ideal[0], ideal[1]
+        px = row[0] + u * row[3] + v * row[6]
+        py = row[1] + u * row[4] + v * row[7]
+        pz = row[2] + u * row[5] + v * row[8]
+        x = tilt[0, 0] * px + tilt[1, 0] * py + tilt[2, 0] * pz
+        y = tilt[0, 1] * px + tilt[1, 1] * py + tilt[2, 1] * pz
+        z = tilt[0, 2] * px + tilt[1, 2] * py + tilt[2, 2] * pz
+        angle = omega[i]
+        shell[i] = -1
         if not upright:
             length = math.sqrt(x * x + y * y + z * z)
             gx = (x / length - beam[0]) / wavelength
@@ -39,20 +72,24 @@ def upright_spots(
             gz = (z / length - beam[2]) / wavelength
             square = gx * gx + gy * gy + gz * gz
             across = math.sqrt(gx * gx + gy * gy)
-            cosine = -0.5 * wavelength * square / across
-            if abs(cosine) >= 1.0:
-                out[i, 0], out[i, 1], out[i, 2] = math.nan, math.nan, math.nan
+            if 0.5 * wavelength * square >= across:
                 continue
-            azimuth = math.atan2(gy, gx)
-            wanted = math.acos(cosine)
-            angle += math.copysign(wanted, gy) - azimuth
+            cosine = -0.5 * wavelength * square / across
+            wanted = math.copysign(math.acos(cosine), gy)
+            angle += wanted - math.atan2(gy, gx)
             x = 1.0 + wavelength * across * cosine
-            y = math.copysign(wavelength * across * math.sin(wanted), gy)
+            y = wavelength * across * math.sin(wanted)
             z = wavelength * gz
-        out[i, 0] = distance * y / x
-        out[i, 1] = distance * z / x
-        out[i, 2] = angle - TURN * math.floor(angle / TURN)
-    return out
+        y *= distance / x
+        z *= distance / x
+        radius = math.sqrt(y * y + z * z)
+        out[i, 0], out[i, 1], out[i, 2] = y, z, angle - TURN * math.floor(angle / TURN)
+        if abs(y) < pole * radius:
+            continue
+        for k in range(len(reach)):
+            if reach[k, 0] <= radius <= reach[k, 1]:
+                shell[i] = k
+                break
 
 
 @njit(nogil=True, cache=True)

@@ -130,7 +130,7 @@ def refine_grains(
     rows, panel_of
         Spots as in `match_grains`, and their panels.
     steps
-        Gauss-Newton steps.
+        Gauss-Newton steps; what is filled stands for the start of the last one.
     covariance
         Filled (g, 12, 12) for place, rotation vector, strain, by the stated errors; NaN where the
         spots do not determine a grain, which then stays where it was.
@@ -149,8 +149,8 @@ def refine_grains(
         m, place = reciprocal[i].copy(), position[i].copy()
         hkl = table[phase[i]]
         good = True
-        for step in range(steps + 1):
-            last = step == steps
+        for step in range(steps):
+            last = step == steps - 1
             normal[:] = 0.0
             right[:] = 0.0
             sum_squares, freedom, count = 0.0, 0.0, 0
@@ -185,19 +185,18 @@ def refine_grains(
                     for a in range(12):
                         x, y, z = weighted[0, a], weighted[1, a], weighted[2, a]
                         right[a] += x * residual[0] + y * residual[1] + z * residual[2]
-                        for b in range(a + 1):
+                        for b in range(12):
                             normal[a, b] += (
                                 x * jacobian[0, b] + y * jacobian[1, b] + z * jacobian[2, b]
                             )
             if count < 5 or not factor_positive(normal):
                 good = False
                 break
-            if not last:
-                solve_factored(normal, right)
-                for a in range(3):
-                    place[a] += right[a]
-                deform(m, right[3:])
-            else:
+            solve_factored(normal, right)
+            for a in range(3):
+                place[a] += right[a]
+            deform(m, right[3:])
+            if last:
                 for a in range(12):
                     column[:] = 0.0
                     column[a] = 1.0

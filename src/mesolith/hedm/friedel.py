@@ -20,8 +20,7 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm import _kernels_friedel as kernels
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.instrument.goniometer import axis_tilt
-from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.scattering import laboratory_from_spots
+from mesolith.instrument.instrument import Instrument, kernel_arrays
 from mesolith.records.spots import Spots
 
 _BINS = 1440  # of a turn
@@ -71,41 +70,43 @@ def upright_spots(
 ) -> UprightSpots:
     """Sort spots by ring and omega; ``spacings`` (rings,) are the d of all rings, angstrom."""
     tilt = axis_tilt(instrument.goniometer)
-    points = laboratory_from_spots(instrument, spots.panel, spots.fast, spots.slow) @ tilt
-    beam = instrument.beam.direction @ tilt
-    beam = np.where(np.abs(beam) < 1e-12, 0.0, beam)
+    source, panels = kernel_arrays(instrument)
+    distance = float(np.mean(panels[:, :3] @ tilt[:, 0]))
     wavelength = instrument.beam.wavelength
-    distance = float(np.mean([panel.origin @ tilt[:, 0] for panel in instrument.panels]))
-    upright = kernels.upright_spots(
-        np.ascontiguousarray(points),
-        np.ascontiguousarray(spots.omega),
-        np.ascontiguousarray(beam),
-        wavelength,
-        distance,
-    )
     windows, reach = _shells(spacings, wavelength, distance, settings)
-    radius = np.hypot(upright[:, 0], upright[:, 1])
-    shell = np.searchsorted(reach[:, 1], radius)
-    inside = shell < len(reach)
-    inside &= np.isfinite(radius) & (np.take(reach[:, 0], shell, mode="clip") <= radius)
-    # |sin eta| below the pole's
-    inside &= np.abs(upright[:, 0]) >= 0.97 * math.sin(settings.pole) * radius
-    rows = np.flatnonzero(inside)
-    shell, upright = shell[rows], upright[rows]
+    upright = np.empty((len(spots), 3))
+    shell = np.empty(len(spots), dtype=np.int64)
+    kernels.upright_spots(
+        spots.panel,
+        np.stack([spots.fast, spots.slow]),
+        spots.omega,
+        source,
+        panels,
+        tilt,
+        distance,
+        reach,
+        0.97 * math.sin(settings.pole),
+        upright,
+        shell,
+    )
     bins = np.minimum((upright[:, 2] * (_BINS / kernels.TURN)).astype(np.int64), _BINS - 1)
     place = shell * _BINS + bins
-    height = upright[:, 1] - upright[:, 1].min(initial=0.0)
-    order = np.argsort((place << 24) + (8.0 * height).astype(np.int64))
-    rows, shell, upright = rows[order], shell[order], upright[order]
-    pitch = np.array([panel.pitch[::-1] for panel in instrument.panels])[spots.panel[rows]]
-    variance = np.diagonal(spots.covariance, axis1=1, axis2=2)[rows]
-    plane = np.mean(variance[:, :2] * pitch**2, axis=1)
-    intensity = np.maximum(spots.intensity[rows], 1e-300)
-    relative = spots.intensity_se[rows] / intensity
-    table = np.column_stack(
-        [upright, np.log(intensity), plane, plane, variance[:, 2], relative**2]
-    )
-    start = np.searchsorted(place[order], np.arange(len(windows) * _BINS + 1))
+    height = 8.0 * (upright[:, 1] + 2.0 * distance)
+    rows = np.argsort(np.where(shell < 0, -1, place << 26) + height.astype(np.int64))
+    rows = rows[int(np.sum(shell < 0)) :]
+    shell, place = shell[rows], place[rows]
+    table = np.empty((len(rows), 8))
+    table[:, :3] = upright[rows]
+    intensity = np.maximum(spots.intensity, 1e-300)
+    table[:, 3] = np.log(intensity)[rows]
+    variance = spots.covariance
+    pitch = panels[spots.panel, 12:14] if len(panels) > 1 else panels[0, 12:14]
+    plane = variance[:, 0, 0] * pitch[..., 0] ** 2 + variance[:, 1, 1] * pitch[..., 1] ** 2
+    table[:, 4] = (0.5 * plane)[rows]
+    table[:, 5] = table[:, 4]
+    table[:, 6] = variance[rows, 2, 2]
+    table[:, 7] = ((spots.intensity_se / intensity) ** 2)[rows]
+    start = np.searchsorted(place, np.arange(len(windows) * _BINS + 1))
     return UprightSpots(table, rows, shell, start, windows, distance, wavelength)
 
 

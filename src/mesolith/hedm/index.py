@@ -8,7 +8,7 @@ the end is the same for all. See decision record 19.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,36 +171,36 @@ def replace_places(grains: Grains, refined: Refined) -> Grains:
 def find_grains(index: LayerIndex) -> Found:
     """All grains of a layer, accepted by their likelihood, refined, likeliest first."""
     grains = NO_GRAINS
+    matches: Matches | None = None
     chance: FloatArray | None = None
     explained = np.zeros(index.lookup.order.size, dtype=np.bool_)
     for evidence, enough, plans in _PASSES:
         new = index.search(explained, evidence, enough, plans)
         if not len(new):
             continue
-        new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 2)
+        new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
         new = new.rows(np.isfinite(refined.variance))
         if chance is None:
             chance = index.chance(new)
+        # shares and evidence hang on all grains, so those of before are weighed again
         grains = grains.joined(new)
-        weighed = index.weigh(grains, index.match(grains), chance)
-        grains = grains.rows(weighed.accepted)
+        matches = index.match(grains)
+        weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
-    if chance is None:
+        grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
+    if chance is None or matches is None:
         chance = np.full(index.table.rings, np.nan)
-    grains, refined = index.refine(grains, index.match(grains), 2)
-    scale = error_scale(index.lookup, index.match(grains), refined)
-    index.lookup.rescale(*scale)
-    grains, _ = index.refine(grains, index.match(grains), 1)
-    matches = index.match(grains)
-    evidence_found = index.weigh(grains, matches, chance)
-    order = np.argsort(-evidence_found.ratio, kind="stable")
-    order = order[evidence_found.accepted[order]]
-    grains = grains.rows(order)
-    matches = index.match(grains)
+        matches = index.match(grains)
     grains, refined = index.refine(grains, matches, 1)
-    return Found(
-        grains, refined, matches, index.weigh(grains, matches, chance), chance, scale
-    )
+    scale = error_scale(index.lookup, matches, refined)
+    index.lookup.rescale(*scale)
+    matches = index.match(grains)
+    weighed = index.weigh(grains, matches, chance)
+    order = np.argsort(-weighed.ratio, kind="stable")
+    order = order[weighed.accepted[order]]
+    grains, matches, weighed = grains.rows(order), matches.rows(order), weighed.rows(order)
+    grains, refined = index.refine(grains, matches, 2)
+    return Found(grains, refined, matches, weighed, chance, scale)
 
 
 def error_scale(lookup: SpotLookup, matches: Matches, refined: Refined) -> tuple[float, float]:

@@ -33,6 +33,10 @@ class Matches:
     expected: NDArray[np.bool_]
     share: FloatArray
 
+    def rows(self, rows: IntArray | NDArray[np.bool_]) -> Matches:
+        """Those of some of the grains."""
+        return Matches(self.spot[rows], self.square[rows], self.expected[rows], self.share[rows])
+
 
 class SpotLookup:
     """Spots of a layer, sorted so that a prediction finds its neighbours at once.

@@ -44,6 +44,17 @@ class Evidence:
     expected: IntArray
     explained: NDArray[np.bool_]
 
+    def rows(self, rows: IntArray | NDArray[np.bool_]) -> Evidence:
+        """That of some of the grains; what is explained stays as it is."""
+        return Evidence(
+            self.ratio[rows],
+            self.accepted[rows],
+            self.found[rows],
+            self.own[rows],
+            self.expected[rows],
+            self.explained,
+        )
+
     @property
     def completeness(self) -> FloatArray:
         """Found share of the expected reflections (g,)."""

@@ -49,6 +49,8 @@ def refine_grains(
 ) -> Refined:
     """Refine grains on the spots of their matches with ``steps`` Gauss-Newton steps.
 
+    Covariance, residuals and weights are those at the start of the last step.
+
     Grains are (g, 3, 3), (g, 3) and (g,), sample axes; ``table`` holds the indices of the phases.
     """
     shape = matches.spot.shape
