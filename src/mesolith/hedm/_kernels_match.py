@@ -145,17 +145,20 @@ def match_grains(
 
 
 @njit(nogil=True, cache=True)
-def share_spots(match: IntArray, square: FloatArray, spots: int, share: FloatArray) -> None:
+def share_spots(
+    match: IntArray, square: FloatArray, limit: float, spots: int, share: FloatArray
+) -> None:
     """Divide each spot among the predictions that found it, by their likelihood.
 
-    Fills ``share`` (like ``match``): 1 where a prediction has its spot alone, 0 where none.
+    Fills ``share`` (like ``match``): 1 where a prediction has its spot alone, 0 where it has none
+    or one beyond the squared distance ``limit``.
     """
     total = np.zeros(spots)
     flat, distance, part = match.ravel(), square.ravel(), share.ravel()
     for k in range(len(flat)):
-        if flat[k] >= 0:
+        if flat[k] >= 0 and distance[k] <= limit:
             total[flat[k]] += math.exp(-0.5 * distance[k])
     for k in range(len(flat)):
         part[k] = 0.0
-        if flat[k] >= 0 and total[flat[k]] > 0.0:
+        if flat[k] >= 0 and distance[k] <= limit:
             part[k] = math.exp(-0.5 * distance[k]) / total[flat[k]]

@@ -14,12 +14,13 @@ SEEN = (0.98, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2)
 
 @njit(nogil=True, cache=True)
 def log_ratio(  # type: ignore[no-untyped-def]
-    match, square, expected, hkl_ring, volume, chance, explained, sums, counts
+    match, square, expected, hkl_ring, limit, volume, chance, explained, sums, counts
 ):
     """Log likelihood ratio of one grain against chance, its visibility fitted.
 
-    ``match``, ``square``, ``expected`` (h, 2) are its rows of the matches, ``volume`` that of the
-    search in units of a normal density's, ``chance`` (rings,) how often chance fills it. Spots
+    ``match``, ``square``, ``expected`` (h, 2) are its rows of the matches, of which those within
+    the squared distance ``limit`` count; ``volume`` is that of the search to this limit in units of
+    a normal density's, ``chance`` (rings,) how often chance fills it. Spots
     that are ``explained`` are passed over. ``counts`` (3) is filled with spots found, spots of
     its own and reflections expected.
     """
@@ -30,7 +31,7 @@ def log_ratio(  # type: ignore[no-untyped-def]
             q = match[j, c]
             if q == -2:
                 continue
-            if q >= 0:
+            if q >= 0 and square[j, c] <= limit:
                 if expected[j, c]:
                     counts[0] += 1
                     counts[2] += 1
@@ -54,6 +55,7 @@ def log_ratios(
     expected: np.ndarray,  # type: ignore[type-arg]
     phase: IntArray,
     table_ring: IntArray,
+    limit: float,
     volume: float,
     chance: FloatArray,
     explained: np.ndarray,  # type: ignore[type-arg]
@@ -67,13 +69,14 @@ def log_ratios(
     """Fill ``ratio`` (g,) and ``counts`` (g, 3), grains in the given order.
 
     With ``explain`` the spots of a grain whose ratio reaches ``least`` with ``least_spots`` of
-    its own are explained for those that follow.
+    its own are explained for those that follow, also those beyond the limit: they are displaced.
     """
     sums = np.empty(len(SEEN))
     for k in range(len(order)):
         i = order[k]
         ratio[i] = log_ratio(
-            match[i], square[i], expected[i], table_ring[phase[i]], volume, chance, explained, sums, counts[i]
+            match[i], square[i], expected[i], table_ring[phase[i]], limit, volume, chance,
+            explained, sums, counts[i],
         )
         if explain and ratio[i] >= least and counts[i, 1] >= least_spots:
             for j in range(match.shape[1]):

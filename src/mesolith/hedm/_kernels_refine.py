@@ -159,7 +159,7 @@ def refine_grains(
                     weights[i, j, c] = 0.0
                     residuals[i, j, c, :] = math.nan
                     q = match[i, j, c]
-                    if q < 0:
+                    if q < 0 or share[i, j, c] == 0.0:
                         continue
                     row = rows[q]
                     gx, gy, gz = residual_of(

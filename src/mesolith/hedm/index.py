@@ -25,9 +25,25 @@ from mesolith.instrument.goniometer import axis_tilt
 from mesolith.instrument.instrument import Instrument
 from mesolith.records.spots import Spots
 
-_FIRST_SIGMAS, _SIGMAS = 5.0, 4.0
-# evidence asked of pairs, share of slots at which a seed is satisfied, choices of two rings
-_PASSES = ((30.0, 0.6, 1), (15.0, 0.5, 3), (10.0, 0.4, 6))
+_FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How boldly pairs are searched.
+
+    ``evidence`` asked of pairs alone; ``enough``, the share of filled slots at which a seed looks
+    no further; ``plans``, how many choices of two rings; ``seen``, the share of reflections that
+    the sequential test expects to see.
+    """
+
+    evidence: float
+    enough: float
+    plans: int
+    seen: float
+
+
+PASSES = (Pass(30.0, 0.6, 1, 0.7), Pass(15.0, 0.5, 3, 0.55), Pass(10.0, 0.4, 6, 0.4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +103,7 @@ class LayerIndex:
         self._tilt = axis_tilt(instrument.goniometer)
         self._spots = len(spots)
 
-    def search(
-        self, taken: NDArray[np.bool_], evidence: float, enough: float, plans: int
-    ) -> Grains:
+    def search(self, taken: NDArray[np.bool_], boldness: Pass) -> Grains:
         """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
         pairs = friedel_pairs(self.upright, self.settings, taken=taken)
         found = NO_GRAINS
@@ -98,7 +112,12 @@ class LayerIndex:
         for number, phase in enumerate(self.phases):
             pair_map = PairMap(pairs, phase, self.settings)
             new = pair_map.search(
-                taken=gone, spot_taken=spot_gone, evidence=evidence, enough=enough, plans=plans
+                taken=gone,
+                spot_taken=spot_gone,
+                evidence=boldness.evidence,
+                enough=boldness.enough,
+                plans=boldness.plans,
+                seen=boldness.seen,
             )
             # the search works on axes that stand upright on the turntable
             found = found.joined(
@@ -119,6 +138,7 @@ class LayerIndex:
             self.table.hkl,
             pole=self.settings.pole,
             sigmas=sigmas,
+            wide=_WIDE_SIGMAS,
         )
 
     def refine(
@@ -174,8 +194,8 @@ def find_grains(index: LayerIndex) -> Found:
     matches: Matches | None = None
     chance: FloatArray | None = None
     explained = np.zeros(index.lookup.order.size, dtype=np.bool_)
-    for evidence, enough, plans in _PASSES:
-        new = index.search(explained, evidence, enough, plans)
+    for boldness in PASSES:
+        new = index.search(explained, boldness)
         if not len(new):
             continue
         new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)

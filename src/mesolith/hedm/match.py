@@ -91,12 +91,14 @@ class SpotLookup:
         *,
         pole: float,
         sigmas: float = 4.0,
+        wide: float | None = None,
         shift: float = 0.0,
     ) -> Matches:
         """Nearest spots of grains (g, 3, 3), (g, 3) on sample axes for all indices of their phases.
 
         ``phase`` (g,) are rows of ``table`` (phases, h, 3), that of `ReflectionTable`.
-        ``sigmas`` bounds the distance in standard deviations; ``pole`` is the azimuth, rad, below
+        ``sigmas`` bounds the distance in standard deviations; with ``wide`` spots are found up to
+        that distance, and those beyond ``sigmas`` have no share. ``pole`` is the azimuth, rad, below
         which nothing is expected. ``shift`` turns every prediction by an angle, so that what is
         found is found by chance.
         """
@@ -104,6 +106,7 @@ class SpotLookup:
         spot = np.empty(shape, dtype=np.int64)
         square, share = np.empty(shape), np.empty(shape)
         expected = np.empty(shape, dtype=np.bool_)
+        far = sigmas if wide is None else wide
         low = math.sin(max(pole - _POLE_MARGIN, 1e-3))
         kernels.match_grains(
             np.ascontiguousarray(reciprocal),
@@ -115,7 +118,7 @@ class SpotLookup:
             self.ranges,
             np.array([low, math.sin(pole + _POLE_MARGIN)]),
             shift,
-            np.array([*(sigmas * self._sigma), sigmas**2]),
+            np.array([*(far * self._sigma), far**2]),
             self.rows,
             self._start,
             self._shape,
@@ -124,7 +127,7 @@ class SpotLookup:
             square,
             expected,
         )
-        kernels.share_spots(spot, square, len(self.rows), share)
+        kernels.share_spots(spot, square, sigmas**2, len(self.rows), share)
         return Matches(spot, square, expected, share)
 
 

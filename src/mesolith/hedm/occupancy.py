@@ -108,7 +108,7 @@ def weigh_grains(
 ) -> Evidence:
     """Accept grains, the likeliest first, each with the spots that better ones left.
 
-    ``matches`` were searched within ``sigmas``; ``chance`` is that of `chance_occupancy`.
+    Matches within ``sigmas`` count; ``chance`` is that of `chance_occupancy`.
     """
     count = len(matches.spot)
     volume = 4.0 / 3.0 * math.pi * sigmas**3 / (2.0 * math.pi) ** 1.5
@@ -122,6 +122,7 @@ def weigh_grains(
             matches.expected,
             phase,
             table.ring,
+            sigmas**2,
             volume,
             chance,
             explained,

@@ -26,7 +26,6 @@ _CELL = 0.006  # of the map, in units of its radius
 _COARSE = 0.05
 _PROBES = 40
 _MOST_TESTS = 40
-_SEEN = 0.7  # share of reflections with a pair, in the sequential test
 _HOPELESS = 0.4  # a ring that chance fills this often says nothing
 _LEAST_CHANCE = 1e-3
 
@@ -136,9 +135,13 @@ class PairMap:
         evidence: float,
         enough: float,
         plans: int,
+        seen: float,
         most: int = 200_000,
     ) -> Hypotheses:
         """Look for grains with the first ``plans`` choices of two rings.
+
+        ``evidence`` is asked of a grain; with the share ``enough`` of its slots filled no better
+        one is looked for. ``seen`` is the share of reflections that the test expects to see.
 
         ``taken`` (pairs) and ``spot_taken`` (rows of the `Spots`) say what belongs to grains
         already; both are changed.
@@ -149,7 +152,7 @@ class PairMap:
         half = phase.half
         tests, test_ring = self._tests()
         gain = np.column_stack(
-            [np.log(self._seen / self.hit_chance), np.log((1 - self._seen) / (1 - self.hit_chance))]
+            [np.log(seen / self.hit_chance), np.log((1 - seen) / (1 - self.hit_chance))]
         )
         # a reflection counts as seen if one of its two pairs is; the fit counts both slots
         slot_chance = np.clip(0.5 * self.chance, _LEAST_CHANCE, 0.9)
@@ -217,10 +220,6 @@ class PairMap:
             np.concatenate([three for _, _, three in found]),
             trials,
         )
-
-    @property
-    def _seen(self) -> float:
-        return _SEEN
 
     @property
     def hit_chance(self) -> FloatArray:
