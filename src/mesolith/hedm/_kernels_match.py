@@ -52,8 +52,8 @@ def match_grains(
     shift
         Added to each predicted omega, rad: what stands there then stands there by chance.
     reach
-        Largest distance in fast, slow (px), omega (rad), and largest squared distance in units of
-        the covariance.
+        Largest distance in fast, slow (px), omega (rad); the share of them within which is looked
+        first; largest squared distance in units of the covariance.
     rows, start, shape, tile
         Spots (n, ROW_SIZE) sorted by panel, bin of omega, tile along slow, tile along fast; where
         each box begins; numbers of panels, bins and tiles; side of a tile, px.
@@ -115,33 +115,53 @@ def match_grains(
                 )
                 expected[i, j, c] = inside and rim and rate >= poles[1] * double
                 omega -= TURN * math.floor(omega / TURN)
-                width = TURN / bins
-                w0 = int(math.floor((omega - reach[2]) / width))
-                w1 = int(math.floor((omega + reach[2]) / width))
-                f0 = max(int((fast - reach[0] + 0.5) / tile), 0)
-                f1 = min(int((fast + reach[0] + 0.5) / tile), tiles_fast - 1)
-                s0 = max(int((slow - reach[1] + 0.5) / tile), 0)
-                s1 = min(int((slow + reach[1] + 0.5) / tile), tiles_slow - 1)
-                best = reach[3]
-                for w in range(w0, w1 + 1):
-                    for s in range(s0, s1 + 1):
-                        box = ((where * bins + w % bins) * tiles_slow + s) * tiles_fast
-                        for q in range(start[box + f0], start[box + f1 + 1]):
-                            row = rows[q]
-                            u, v, t = row[0] - fast, row[1] - slow, row[2] - omega
-                            if abs(u) > reach[0] or abs(v) > reach[1]:
-                                continue
-                            t -= TURN * math.floor(t / TURN + 0.5)
-                            value = (
-                                row[3] * u * u
-                                + row[6] * v * v
-                                + row[8] * t * t
-                                + 2.0 * (row[4] * u * v + row[5] * u * t + row[7] * v * t)
-                            )
-                            if value < best:
-                                best = value
-                                match[i, j, c] = q
-                                square[i, j, c] = value
+                base = where * bins * tiles_slow * tiles_fast
+                # mostly the spot is near, and the wide search is spared
+                for near in range(2):
+                    size = reach[3] if near == 0 else 1.0
+                    match[i, j, c], square[i, j, c] = nearest_spot(
+                        fast, slow, omega, size, reach, rows, start, base,
+                        bins, tiles_slow, tiles_fast, tile,
+                    )
+                    if match[i, j, c] >= 0 or reach[3] == 1.0:
+                        break
+
+
+@njit(nogil=True, cache=True)
+def nearest_spot(  # type: ignore[no-untyped-def]
+    fast, slow, omega, size, reach, rows, start, base, bins, tiles_slow, tiles_fast, tile
+):
+    """Row and squared distance of the spot nearest to a place within ``size`` times the reach.
+
+    ``base`` is the first box of the panel; the other arguments are as in `match_grains`.
+    """
+    width = TURN / bins
+    most_u, most_v, most_t = size * reach[0], size * reach[1], size * reach[2]
+    w0 = int(math.floor((omega - most_t) / width))
+    w1 = int(math.floor((omega + most_t) / width))
+    f0 = max(int((fast - most_u + 0.5) / tile), 0)
+    f1 = min(int((fast + most_u + 0.5) / tile), tiles_fast - 1)
+    s0 = max(int((slow - most_v + 0.5) / tile), 0)
+    s1 = min(int((slow + most_v + 0.5) / tile), tiles_slow - 1)
+    best, which = size * size * reach[4], MISSED
+    for w in range(w0, w1 + 1):
+        for s in range(s0, s1 + 1):
+            box = base + ((w % bins) * tiles_slow + s) * tiles_fast
+            for q in range(start[box + f0], start[box + f1 + 1]):
+                row = rows[q]
+                u, v, t = row[0] - fast, row[1] - slow, row[2] - omega
+                if abs(u) > most_u or abs(v) > most_v:
+                    continue
+                t -= TURN * math.floor(t / TURN + 0.5)
+                value = (
+                    row[3] * u * u
+                    + row[6] * v * v
+                    + row[8] * t * t
+                    + 2.0 * (row[4] * u * v + row[5] * u * t + row[7] * v * t)
+                )
+                if value < best:
+                    best, which = value, q
+    return which, best
 
 
 @njit(nogil=True, cache=True)

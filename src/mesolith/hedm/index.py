@@ -20,12 +20,15 @@ from mesolith.hedm.match import Matches, SpotLookup
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
 from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
 from mesolith.hedm.refine import Refined, refine_grains
+from mesolith.hedm.relatives import coincidence_rotations
 from mesolith.hedm.search import PairMap
 from mesolith.instrument.goniometer import axis_tilt
 from mesolith.instrument.instrument import Instrument
 from mesolith.records.spots import Spots
 
 _FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
+_DOUBTFUL = 0.5  # completeness below which relatives are tried
+_MOST_RELATIVES = 5_000  # at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class LayerIndex:
         self.upright: UprightSpots = upright_spots(spots, instrument, spacings, settings)
         self._tilt = axis_tilt(instrument.goniometer)
         self._spots = len(spots)
+        self._rotations: dict[int, FloatArray] = {}
 
     def search(self, taken: NDArray[np.bool_], boldness: Pass) -> Grains:
         """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
@@ -156,8 +160,27 @@ class LayerIndex:
         )
         return replace_places(grains, refined), refined
 
-    def weigh(self, grains: Grains, matches: Matches, chance: FloatArray) -> Evidence:
-        """Which grains are there."""
+    def weigh_alone(self, grains: Grains, matches: Matches, chance: FloatArray) -> Evidence:
+        """Evidence of each grain as if no other were there."""
+        return weigh_grains(
+            matches,
+            grains.phase,
+            self.table,
+            chance,
+            spots=self._spots,
+            sigmas=_SIGMAS,
+            evidence=np.inf,
+            least_spots=0,
+        )
+
+    def weigh(
+        self,
+        grains: Grains,
+        matches: Matches,
+        chance: FloatArray,
+        explained: NDArray[np.bool_] | None = None,
+    ) -> Evidence:
+        """Which grains are there, beside those that left spots ``explained``."""
         return weigh_grains(
             matches,
             grains.phase,
@@ -168,7 +191,46 @@ class LayerIndex:
             evidence=self.settings.evidence,
             least_spots=self.settings.least_spots,
             least_completeness=self.settings.least_completeness,
+            explained=explained,
         )
+
+    def without_relatives(
+        self, grains: Grains, matches: Matches, chance: FloatArray
+    ) -> tuple[Grains, bool]:
+        """Grains of which little is seen replaced by a coincidence relative that explains more.
+
+        Also says whether one was.
+        """
+        alone = self.weigh_alone(grains, matches, chance)
+        doubtful = np.flatnonzero(alone.completeness < _DOUBTFUL)
+        better = False
+        for number, phase in enumerate(self.phases):
+            rows = doubtful[grains.phase[doubtful] == number]
+            rotations = self._relatives(number)
+            if not len(rows) or not len(rotations):
+                continue
+            count = len(rotations)
+            back = np.linalg.inv(phase.reciprocal)
+            turned = back @ rotations @ phase.reciprocal
+            for part in np.array_split(rows, 1 + len(rows) * count // _MOST_RELATIVES):
+                relatives = Grains(
+                    (grains.reciprocal[part][:, None] @ turned).reshape(-1, 3, 3),
+                    np.repeat(grains.position[part], count, axis=0),
+                    np.full(len(part) * count, number),
+                )
+                found = self.weigh_alone(relatives, self.match(relatives), chance)
+                ratio = found.ratio.reshape(len(part), count)
+                best = np.argmax(ratio, axis=1)
+                won = ratio[np.arange(len(part)), best] > alone.ratio[part]
+                won_rows = np.flatnonzero(won) * count + best[won]
+                grains.reciprocal[part[won]] = relatives.reciprocal[won_rows]
+                better |= bool(won.any())
+        return grains, better
+
+    def _relatives(self, phase: int) -> FloatArray:
+        if phase not in self._rotations:
+            self._rotations[phase] = coincidence_rotations(self.phases[phase])
+        return self._rotations[phase]
 
     def chance(self, grains: Grains) -> FloatArray:
         """Chance occupancy of each ring at the predictions of grains."""
@@ -202,9 +264,18 @@ def find_grains(index: LayerIndex) -> Found:
         new = new.rows(np.isfinite(refined.variance))
         if chance is None:
             chance = index.chance(new)
+        if len(grains):
+            told = explained[index.lookup.order]
+            new = new.rows(index.weigh(new, index.match(new), chance, told).accepted)
+            if not len(new):
+                continue
         # shares and evidence hang on all grains, so those of before are weighed again
         grains = grains.joined(new)
         matches = index.match(grains)
+        grains, changed = index.without_relatives(grains, matches, chance)
+        if changed:
+            grains, _ = index.refine(grains, index.match(grains), 1)
+            matches = index.match(grains)
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)

@@ -118,7 +118,7 @@ class SpotLookup:
             self.ranges,
             np.array([low, math.sin(pole + _POLE_MARGIN)]),
             shift,
-            np.array([*(far * self._sigma), far**2]),
+            np.array([*(far * self._sigma), sigmas / far, far**2]),
             self.rows,
             self._start,
             self._shape,

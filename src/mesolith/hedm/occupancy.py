@@ -105,15 +105,16 @@ def weigh_grains(
     evidence: float,
     least_spots: int,
     least_completeness: float = 0.0,
+    explained: NDArray[np.bool_] | None = None,
 ) -> Evidence:
     """Accept grains, the likeliest first, each with the spots that better ones left.
 
-    Matches within ``sigmas`` count; ``chance`` is that of `chance_occupancy`.
+    ``explained`` (spots,) are taken from the start. Matches within ``sigmas`` count; ``chance`` is that of `chance_occupancy`.
     """
     count = len(matches.spot)
     volume = 4.0 / 3.0 * math.pi * sigmas**3 / (2.0 * math.pi) ** 1.5
     ratio, counts = np.empty(count), np.zeros((count, 3), dtype=np.int64)
-    explained = np.zeros(spots, dtype=np.bool_)
+    explained = np.zeros(spots, dtype=np.bool_) if explained is None else explained.copy()
     order = np.arange(count)
     for explain in (False, True):
         kernels.log_ratios(
