@@ -1,4 +1,4 @@
-"""What the HEDM benchmarks share: an instrument for a virtual station, and grains beside the truth."""
+"""What the HEDM benchmarks share: a virtual station as an instrument, grains beside the truth."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def score_grains(
     used_found: set[int] = set()
     used_true: set[int] = set()
     kept = []
-    for angle, i, j, best in pairs:
+    for _, i, j, best in pairs:
         if i not in used_found and j not in used_true:
             used_found.add(i)
             used_true.add(j)

@@ -98,7 +98,7 @@ def friedel_pairs(
     shell: IntArray,
     start: IntArray,
     bins: int,
-    taken: np.ndarray,  # type: ignore[type-arg]
+    taken: np.ndarray,
     reach: FloatArray,
     window: FloatArray,
     pairs: IntArray,
@@ -127,8 +127,8 @@ def friedel_pairs(
         if taken[a] or spots[a, 2] >= math.pi:
             continue
         y, z, opposite = spots[a, 0], spots[a, 1], spots[a, 2] + math.pi
-        first = int(math.floor((opposite - reach[5]) / width))
-        last = int(math.floor((opposite + reach[5]) / width))
+        first = math.floor((opposite - reach[5]) / width)
+        last = math.floor((opposite + reach[5]) / width)
         low, high = reach[2] - z, reach[1] - z
         inner, outer = 4.0 * window[shell[a], 0] ** 2, 4.0 * window[shell[a], 1] ** 2
         for b in range(first, last + 1):

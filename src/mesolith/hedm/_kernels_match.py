@@ -33,7 +33,7 @@ def match_grains(
     tile: float,
     match: IntArray,
     square: FloatArray,
-    expected: np.ndarray,  # type: ignore[type-arg]
+    expected: np.ndarray,
 ) -> None:
     """Find the spot nearest to each prediction, both crossings.
 
@@ -87,10 +87,7 @@ def match_grains(
                 fast, slow, where = math.nan, math.nan, -1
                 for p in range(len(panels)):
                     fast, slow = spot(gx, gy, gz, px, py, pz, omega, source, panels[p])
-                    if (
-                        -0.5 <= fast <= panels[p, 14] - 0.5
-                        and -0.5 <= slow <= panels[p, 15] - 0.5
-                    ):
+                    if -0.5 <= fast <= panels[p, 14] - 0.5 and -0.5 <= slow <= panels[p, 15] - 0.5:
                         where = p
                         break
                 if where < 0:
@@ -120,8 +117,18 @@ def match_grains(
                 for near in range(2):
                     size = reach[3] if near == 0 else 1.0
                     match[i, j, c], square[i, j, c] = nearest_spot(
-                        fast, slow, omega, size, reach, rows, start, base,
-                        bins, tiles_slow, tiles_fast, tile,
+                        fast,
+                        slow,
+                        omega,
+                        size,
+                        reach,
+                        rows,
+                        start,
+                        base,
+                        bins,
+                        tiles_slow,
+                        tiles_fast,
+                        tile,
                     )
                     if match[i, j, c] >= 0 or reach[3] == 1.0:
                         break
@@ -137,8 +144,8 @@ def nearest_spot(  # type: ignore[no-untyped-def]
     """
     width = TURN / bins
     most_u, most_v, most_t = size * reach[0], size * reach[1], size * reach[2]
-    w0 = int(math.floor((omega - most_t) / width))
-    w1 = int(math.floor((omega + most_t) / width))
+    w0 = math.floor((omega - most_t) / width)
+    w1 = math.floor((omega + most_t) / width)
     f0 = max(int((fast - most_u + 0.5) / tile), 0)
     f1 = min(int((fast + most_u + 0.5) / tile), tiles_fast - 1)
     s0 = max(int((slow - most_v + 0.5) / tile), 0)

@@ -52,13 +52,13 @@ def log_ratio(  # type: ignore[no-untyped-def]
 def log_ratios(
     match: IntArray,
     square: FloatArray,
-    expected: np.ndarray,  # type: ignore[type-arg]
+    expected: np.ndarray,
     phase: IntArray,
     table_ring: IntArray,
     limit: float,
     volume: float,
     chance: FloatArray,
-    explained: np.ndarray,  # type: ignore[type-arg]
+    explained: np.ndarray,
     order: IntArray,
     least: float,
     least_spots: int,
@@ -75,8 +75,16 @@ def log_ratios(
     for k in range(len(order)):
         i = order[k]
         ratio[i] = log_ratio(
-            match[i], square[i], expected[i], table_ring[phase[i]], limit, volume, chance,
-            explained, sums, counts[i],
+            match[i],
+            square[i],
+            expected[i],
+            table_ring[phase[i]],
+            limit,
+            volume,
+            chance,
+            explained,
+            sums,
+            counts[i],
         )
         if explain and ratio[i] >= least and counts[i, 1] >= least_spots:
             for j in range(match.shape[1]):

@@ -163,8 +163,16 @@ def refine_grains(
                         continue
                     row = rows[q]
                     gx, gy, gz = residual_of(
-                        m, place, hkl[j], row, source, panels[panel_of[q]],
-                        value, by_g, by_p, residual,
+                        m,
+                        place,
+                        hkl[j],
+                        row,
+                        source,
+                        panels[panel_of[q]],
+                        value,
+                        by_g,
+                        by_p,
+                        residual,
                     )
                     if math.isnan(gx):
                         continue

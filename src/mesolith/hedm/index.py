@@ -145,9 +145,7 @@ class LayerIndex:
             wide=_WIDE_SIGMAS,
         )
 
-    def refine(
-        self, grains: Grains, matches: Matches, steps: int
-    ) -> tuple[Grains, Refined]:
+    def refine(self, grains: Grains, matches: Matches, steps: int) -> tuple[Grains, Refined]:
         """Grains refined on their matches; those that the spots do not determine drop out."""
         refined = refine_grains(
             self.lookup,

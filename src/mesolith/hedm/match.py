@@ -98,8 +98,8 @@ class SpotLookup:
 
         ``phase`` (g,) are rows of ``table`` (phases, h, 3), that of `ReflectionTable`.
         ``sigmas`` bounds the distance in standard deviations; with ``wide`` spots are found up to
-        that distance, and those beyond ``sigmas`` have no share. ``pole`` is the azimuth, rad, below
-        which nothing is expected. ``shift`` turns every prediction by an angle, so that what is
+        that distance, and those beyond ``sigmas`` have no share. ``pole`` is the azimuth, rad,
+        below which nothing is expected. ``shift`` turns every prediction by an angle, so that what is
         found is found by chance.
         """
         shape = (len(reciprocal), table.shape[1], 2)

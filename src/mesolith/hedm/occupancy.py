@@ -109,7 +109,8 @@ def weigh_grains(
 ) -> Evidence:
     """Accept grains, the likeliest first, each with the spots that better ones left.
 
-    ``explained`` (spots,) are taken from the start. Matches within ``sigmas`` count; ``chance`` is that of `chance_occupancy`.
+    ``explained`` (spots,) are taken from the start. Matches within ``sigmas`` count; ``chance`` is
+    that of `chance_occupancy`.
     """
     count = len(matches.spot)
     volume = 4.0 / 3.0 * math.pi * sigmas**3 / (2.0 * math.pi) ** 1.5

@@ -9,9 +9,9 @@ import numpy as np
 from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.crystal.reflections import equivalent_reflections, rings
+from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import InvalidValueError
 from mesolith.numerics.rotations import matrix_from_quaternion
-from mesolith.crystal.symmetry import rotation_operators
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def phase_rings(
             f"nothing says which rings of {name} to take",
             remedy="Give a number of rings, families of reflections, or the smallest spacing.",
         )
-    found = []
+    found: list[tuple[float, tuple[tuple[int, int, int], ...]]] = []
     if d_min is None:
         assert count is not None
         # grow the sphere until it holds enough rings

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm import _kernels_search as kernels
+from mesolith.hedm._kernels_pair_map import EDGE, map_entries, occupied
+from mesolith.hedm._kernels_search import search_seeds
 from mesolith.hedm.friedel import FriedelPairs
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.phase_rings import PhaseRings, ring_angles
@@ -52,13 +53,11 @@ class PairMap:
     ) -> None:
         self.pairs, self.phase, self.settings = pairs, phase, settings
         self.ring = ring_of_pairs(pairs, phase, settings.strain)
-        self._cells = int(2.0 * kernels.EDGE / _CELL)
+        self._cells = int(2.0 * EDGE / _CELL)
         rings = len(phase.spacing)
         self._start = np.zeros(rings * self._cells**2 + 1, dtype=np.int64)
         entry = np.empty(2 * len(pairs), dtype=np.int64)
-        total = kernels.map_entries(
-            pairs.g, self.ring, rings, self._cells, self._start, entry
-        )
+        total = map_entries(pairs.g, self.ring, rings, self._cells, self._start, entry)
         self._entry = entry[:total]
         rows = pairs.equation[np.abs(self._entry) - 1].astype(np.float32)
         rows[:, :3] *= np.sign(self._entry)[:, None]
@@ -112,7 +111,7 @@ class PairMap:
                 self.settings.height * (rng.random(_PROBES) - 0.5),
             ]
         )
-        filled = kernels.occupied(
+        filled = occupied(
             np.ascontiguousarray(matrices),
             place,
             self.phase.hkl[half].astype(np.float64),
@@ -158,7 +157,7 @@ class PairMap:
         slot_chance = np.clip(0.5 * self.chance, _LEAST_CHANCE, 0.9)
         found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         trials = 0
-        coarse_cells = int(2.0 * kernels.EDGE / _COARSE)
+        coarse_cells = int(2.0 * EDGE / _COARSE)
         for one, two in self.plans()[:plans]:
             cosines, choices = ring_angles(phase, one, two)
             if not len(cosines):
@@ -167,13 +166,12 @@ class PairMap:
             coarse_start = np.zeros(coarse_cells**2 + 1, dtype=np.int64)
             entry = np.empty(2 * len(pairs), dtype=np.int64)
             ring = np.where((self.ring == two) & ~taken, 0, -1)
-            total = kernels.map_entries(pairs.g, ring, 1, coarse_cells, coarse_start, entry)
+            total = map_entries(pairs.g, ring, 1, coarse_cells, coarse_start, entry)
             room = min(most, int(np.sum((self.ring == one) & ~taken)) + 1)
             lattice, places = np.empty((room, 3, 3)), np.empty((room, 3))
             ratio = np.empty(room)
-            grains, tried = kernels.search_seeds(
+            grains, tried = search_seeds(
                 np.flatnonzero((self.ring == one) & ~taken),
-                two,
                 cosines[order],
                 np.cumsum([0, *(len(choices[k]) for k in order)]),
                 np.concatenate([choices[k] for k in order]),
