@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm.friedel import UprightSpots, friedel_pairs, upright_spots
 from mesolith.hedm.index_settings import IndexSettings
-from mesolith.hedm.match import Matches, SpotLookup
+from mesolith.hedm.match import Matches, SpotLookup, joined_matches
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
 from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
 from mesolith.hedm.refine import Refined, refine_grains
@@ -194,14 +194,12 @@ class LayerIndex:
 
     def without_relatives(
         self, grains: Grains, matches: Matches, chance: FloatArray
-    ) -> tuple[Grains, bool]:
-        """Grains of which little is seen replaced by a coincidence relative that explains more.
-
-        Also says whether one was.
-        """
+    ) -> tuple[Grains, Matches]:
+        """Grains of which little is seen replaced by a coincidence relative that explains more."""
         alone = self.weigh_alone(grains, matches, chance)
         doubtful = np.flatnonzero(alone.completeness < _DOUBTFUL)
-        better = False
+        changed = np.zeros(len(grains), dtype=np.bool_)
+        reciprocal = grains.reciprocal.copy()
         for number, phase in enumerate(self.phases):
             rows = doubtful[grains.phase[doubtful] == number]
             rotations = self._relatives(number)
@@ -221,9 +219,17 @@ class LayerIndex:
                 best = np.argmax(ratio, axis=1)
                 won = ratio[np.arange(len(part)), best] > alone.ratio[part]
                 won_rows = np.flatnonzero(won) * count + best[won]
-                grains.reciprocal[part[won]] = relatives.reciprocal[won_rows]
-                better |= bool(won.any())
-        return grains, better
+                reciprocal[part[won]] = relatives.reciprocal[won_rows]
+                changed[part[won]] = True
+        if not changed.any():
+            return grains, matches
+        grains = Grains(reciprocal, grains.position, grains.phase)
+        better = grains.rows(changed)
+        better, _ = self.refine(better, self.match(better), 1)
+        grains = grains.rows(~changed).joined(better)
+        return grains, joined_matches(
+            matches.rows(~changed), self.match(better), sigmas=_SIGMAS, spots=self._spots
+        )
 
     def _relatives(self, phase: int) -> FloatArray:
         if phase not in self._rotations:
@@ -251,8 +257,8 @@ def replace_places(grains: Grains, refined: Refined) -> Grains:
 def find_grains(index: LayerIndex) -> Found:
     """All grains of a layer, accepted by their likelihood, refined, likeliest first."""
     grains = NO_GRAINS
-    matches: Matches | None = None
-    chance: FloatArray | None = None
+    matches = index.match(grains)
+    chance = np.full(index.table.rings, np.nan)
     explained = np.zeros(index.lookup.order.size, dtype=np.bool_)
     for boldness in PASSES:
         new = index.search(explained, boldness)
@@ -260,26 +266,22 @@ def find_grains(index: LayerIndex) -> Found:
             continue
         new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
         new = new.rows(np.isfinite(refined.variance))
-        if chance is None:
+        new_matches = index.match(new)
+        if not len(grains):
             chance = index.chance(new)
+        new, new_matches = index.without_relatives(new, new_matches, chance)
         if len(grains):
             told = explained[index.lookup.order]
-            new = new.rows(index.weigh(new, index.match(new), chance, told).accepted)
-            if not len(new):
-                continue
-        # shares and evidence hang on all grains, so those of before are weighed again
+            there = index.weigh(new, new_matches, chance, told).accepted
+            new, new_matches = new.rows(there), new_matches.rows(there)
+        # the best takes its spots first, also from grains of earlier passes
         grains = grains.joined(new)
-        matches = index.match(grains)
-        grains, changed = index.without_relatives(grains, matches, chance)
-        if changed:
-            grains, _ = index.refine(grains, index.match(grains), 1)
-            matches = index.match(grains)
+        matches = joined_matches(
+            matches, new_matches, sigmas=_SIGMAS, spots=index.lookup.order.size
+        )
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
-    if chance is None or matches is None:
-        chance = np.full(index.table.rings, np.nan)
-        matches = index.match(grains)
     grains, refined = index.refine(grains, matches, 1)
     scale = error_scale(index.lookup, matches, refined)
     index.lookup.rescale(*scale)

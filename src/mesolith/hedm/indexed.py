@@ -135,8 +135,11 @@ def _by_lattice_axes(orientation: FloatArray) -> FloatArray:
 
 def _grains(found: Found, index: LayerIndex, spots: Spots, instrument: Instrument) -> IndexedGrains:
     grains, refined = found.grains, found.refined
-    lattice_vectors: FloatArray = np.linalg.inv(grains.reciprocal).swapaxes(1, 2)
-    lattice_vectors = _standard_setting(lattice_vectors, grains.phase, index.phases)
+    lattice_vectors = _standard_setting(
+        np.asarray(np.linalg.inv(grains.reciprocal).swapaxes(1, 2), dtype=np.float64),
+        grains.phase,
+        index.phases,
+    )
     freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
     scatter = refined.variance / expected_variance()
     factor = (_PRIOR_FREEDOM + freedom * scatter) / (_PRIOR_FREEDOM + freedom)

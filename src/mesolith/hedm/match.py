@@ -38,6 +38,15 @@ class Matches:
         return Matches(self.spot[rows], self.square[rows], self.expected[rows], self.share[rows])
 
 
+def joined_matches(one: Matches, two: Matches, *, sigmas: float, spots: int) -> Matches:
+    """Matches of two lists of grains in the same sorted ``spots``, which they now share."""
+    spot = np.concatenate([one.spot, two.spot])
+    square = np.concatenate([one.square, two.square])
+    share = np.empty(spot.shape)
+    kernels.share_spots(spot, square, sigmas**2, spots, share)
+    return Matches(spot, square, np.concatenate([one.expected, two.expected]), share)
+
+
 class SpotLookup:
     """Spots of a layer, sorted so that a prediction finds its neighbours at once.
 
@@ -99,8 +108,8 @@ class SpotLookup:
         ``phase`` (g,) are rows of ``table`` (phases, h, 3), that of `ReflectionTable`.
         ``sigmas`` bounds the distance in standard deviations; with ``wide`` spots are found up to
         that distance, and those beyond ``sigmas`` have no share. ``pole`` is the azimuth, rad,
-        below which nothing is expected. ``shift`` turns every prediction by an angle, so that what is
-        found is found by chance.
+        below which nothing is expected. ``shift`` turns every prediction by an angle, so that
+        what is found is found by chance.
         """
         shape = (len(reciprocal), table.shape[1], 2)
         spot = np.empty(shape, dtype=np.int64)
