@@ -55,6 +55,12 @@ def rings(
     return [(d, tuple(sorted(families))) for d, families in found]
 
 
+def equivalent_reflections(space_group: int, hkl: tuple[int, int, int]) -> IntArray:
+    """All reflections (m, 3) equivalent to hkl in the Laue class, sorted, mates included."""
+    members = _family(space_group_of(space_group).operations(), hkl)
+    return np.array(sorted(members), dtype=np.int64)
+
+
 def _family(operations: object, hkl: tuple[int, ...]) -> set[tuple[int, int, int]]:
     """All reflections equivalent to hkl in the Laue class."""
     members: set[tuple[int, int, int]] = set()

@@ -1,0 +1,191 @@
+"""Runs inside the environment of ImageD11: reads spots.npz, writes ImageD11.npz.
+
+Its Friedel route as its notebooks go: pairs by a tree in omega, eta, two theta and intensity,
+pairs' scattering vectors free of position, indexing from pairs of rings, each grain's position
+and lattice refined on the peaks of its pairs.
+"""
+
+import contextlib
+import io
+import sys
+import time
+from pathlib import Path
+
+import ImageD11.cImageD11
+import ImageD11.columnfile
+import ImageD11.grain
+import ImageD11.grid_index_parallel
+import ImageD11.indexing
+import ImageD11.parameters
+import ImageD11.unitcell
+import numpy as np
+import scipy.spatial
+
+WEIGHTS = {"omega": 1.5, "eta": 1.0, "tth": 1.5, "intensity": 0.5}
+HKL_TOLERANCES = (0.01, 0.02)
+FRACTIONS = (0.9, 0.6)
+SPACING_TOLERANCE = 0.002
+COSINE_TOLERANCE = float(np.cos(np.radians(90.0 - 0.1)))
+MOST_GRAINS = 20_000
+
+
+def main(folder: Path) -> None:
+    given = np.load(folder / "spots.npz")
+    ImageD11.cImageD11.cimaged11_omp_set_num_threads(1)
+    start = time.process_time()
+    peaks = columnfile_of(given)
+    pairs = friedel_pairs(peaks)
+    paired = time.process_time()
+    cell = ImageD11.unitcell.unitcell([float(given["lattice"])] * 3 + [90.0] * 3, "I")
+    cell.makerings(1.02 * float(given["spacings"].max()))
+    rings = [int(np.argmin(np.abs(np.array(cell.ringds) - ds))) for ds in given["spacings"]]
+    with contextlib.redirect_stdout(io.StringIO()):
+        _, indexer = ImageD11.indexing.do_index(
+            cf=pairs,
+            dstol=SPACING_TOLERANCE,
+            forgen=rings,
+            foridx=rings,
+            hkl_tols=HKL_TOLERANCES,
+            fracs=FRACTIONS,
+            cosine_tol=COSINE_TOLERANCE,
+            max_grains=MOST_GRAINS,
+            unitcell=cell,
+        )
+    indexed = time.process_time()
+    count = len(indexer.ubis)
+    wanted = min(count, int(given["refine"]))
+    fitted = refined(indexer, peaks.parameters, wanted)
+    done = time.process_time()
+    np.savez(
+        folder / "ImageD11.npz",
+        version=ImageD11.__version__,
+        found=count,
+        refined=wanted,
+        seconds=[paired - start, indexed - paired, done - indexed],
+        lattice_vectors=np.array([np.transpose(grain.ubi) for grain in fitted]).reshape(-1, 3, 3),
+        position=np.array([grain.translation for grain in fitted]).reshape(-1, 3),
+    )
+
+
+def columnfile_of(given):
+    peaks = ImageD11.columnfile.colfile_from_dict(
+        {
+            "sc": given["slow"],
+            "fc": given["fast"],
+            "omega": given["omega_deg"],
+            "sum_intensity": given["intensity"],
+            "Number_of_pixels": np.full(len(given["fast"]), 30.0),
+        }
+    )
+    values = {
+        "distance": float(given["distance"]),
+        "wavelength": float(given["wavelength"]),
+        "y_center": float(given["centre"][0]),
+        "z_center": float(given["centre"][1]),
+        "y_size": float(given["pitch"]),
+        "z_size": float(given["pitch"]),
+        "omegasign": 1.0,
+        "fit_tolerance": 0.05,
+        "cell__a": float(given["lattice"]),
+        "cell__b": float(given["lattice"]),
+        "cell__c": float(given["lattice"]),
+        "cell_alpha": 90.0,
+        "cell_beta": 90.0,
+        "cell_gamma": 90.0,
+        "cell_lattice_[P,A,B,C,I,F,R]": "I",
+        "o11": 1,
+        "o12": 0,
+        "o21": 0,
+        "o22": -1,
+    }
+    for name in ("t_x", "t_y", "t_z", "tilt_x", "tilt_y", "tilt_z", "wedge", "chi"):
+        values[name] = 0.0
+    peaks.parameters = ImageD11.parameters.parameters(**values)
+    peaks.updateGeometry()
+    return peaks
+
+
+def friedel_pairs(peaks):
+    """Peaks that are in a pair, with the pair's own angles and scattering vector."""
+    own = np.array(
+        [
+            WEIGHTS["omega"] * (peaks.omega % 360),
+            WEIGHTS["eta"] * (peaks.eta % 360),
+            WEIGHTS["tth"] * peaks.tth,
+            WEIGHTS["intensity"] * np.log10(peaks.sum_intensity),
+        ]
+    ).T
+    mate = own.copy()
+    mate[:, 0] = WEIGHTS["omega"] * ((peaks.omega + 180) % 360)
+    mate[:, 1] = WEIGHTS["eta"] * ((180 - peaks.eta) % 360)
+    tree, other = scipy.spatial.cKDTree(own), scipy.spatial.cKDTree(mate)
+    near = tree.sparse_distance_matrix(other, max_distance=1.0, output_type="coo_matrix")
+    one, two = near.row, near.col
+    x = peaks.xl[one] + peaks.xl[two]
+    y = peaks.yl[one] + peaks.yl[two]
+    z = peaks.zl[one] - peaks.zl[two]
+    tth = np.degrees(np.arctan2(np.hypot(y, z), x))
+    eta = np.degrees(np.arctan2(-y, z))
+    spacing = 2.0 * np.sin(np.radians(tth) / 2.0) / peaks.parameters.get("wavelength")
+    keep = near_a_ring(spacing, peaks)
+    rows = one[keep]
+    pairs = peaks.copyrows(rows)
+    pairs.parameters = peaks.parameters
+    pairs.tth[:], pairs.eta[:], pairs.ds[:] = tth[keep], eta[keep], spacing[keep]
+    theta, azimuth = np.radians(tth[keep]) / 2.0, np.radians(eta[keep])
+    turn = np.radians(pairs.omega)
+    along = -spacing[keep] * np.sin(theta)
+    across = -spacing[keep] * np.cos(theta) * np.sin(azimuth)
+    pairs.gx[:] = np.cos(turn) * along + np.sin(turn) * across
+    pairs.gy[:] = np.cos(turn) * across - np.sin(turn) * along
+    pairs.gz[:] = spacing[keep] * np.cos(theta) * np.cos(azimuth)
+    return pairs
+
+
+def near_a_ring(spacing, peaks):
+    cell = ImageD11.unitcell.unitcell([peaks.parameters.get("cell__a")] * 3 + [90.0] * 3, "I")
+    cell.makerings(1.05 * float(spacing.max()))
+    rings = np.sort(np.array(cell.ringds))
+    place = np.clip(np.searchsorted(rings, spacing), 1, len(rings) - 1)
+    off = np.minimum(np.abs(spacing - rings[place - 1]), np.abs(spacing - rings[place]))
+    return off < 0.0015
+
+
+def refined(indexer, parameters, wanted):
+    """The first grains with their position and lattice fitted to the peaks of their pairs."""
+    settings = {
+        "DSTOL": 0.004,
+        "NUL": True,
+        "FITPOS": True,
+        "tolangle": 0.25,
+        "toldist": 100.0,
+        "NTHREAD": 1,
+        "NPKS": 25,
+        "TOLSEQ": [HKL_TOLERANCES[1], HKL_TOLERANCES[0]],
+        "COSTOL": COSINE_TOLERANCE,
+        "NPROC": 1,
+        "OMEGAFLOAT": 0.05,
+        "SYMMETRY": "cubic",
+        "RING1": [0],
+        "RING2": [0],
+    }
+    for axis in "xyz":
+        parameters.stepsizes[f"t_{axis}"] = 0.1
+    peaks = indexer.colfile.copy()
+    peaks.addcolumn(indexer.ga.copy(), "labels")
+    peaks.addcolumn(np.zeros(peaks.nrows), "drlv2")
+    order = np.argsort(indexer.ga, kind="stable")
+    first = np.searchsorted(indexer.ga[order], np.arange(1, len(indexer.ubis) + 2))
+    fitted = []
+    with contextlib.redirect_stdout(io.StringIO()):
+        for k in range(wanted):
+            rows = np.sort(order[first[k] : first[k + 1]])
+            own = ImageD11.columnfile.colfile_from_dict({t: peaks[t][rows] for t in peaks.titles})
+            if own.nrows == 0:
+                continue
+            grains = [ImageD11.grain.grain(indexer.ubis[k].copy())]
+            fitted += ImageD11.grid_index_parallel.domap(parameters, own, grains, settings)[:1]
+    return fitted
+
+
+main(Path(sys.argv[1]))

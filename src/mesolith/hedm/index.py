@@ -1,0 +1,313 @@
+"""Far-field HEDM: from the spots of one layer to its grains.
+
+Friedel pairs make hypotheses (`search`), predictions on all spots weigh them (`match`,
+`occupancy`), least squares refine them (`refine`). What is left of the spots is searched again
+with less evidence asked of pairs, until nothing new is found; the evidence asked of a grain in
+the end is the same for all. See decision record 19.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm.friedel import UprightSpots, friedel_pairs, upright_spots
+from mesolith.hedm.index_settings import IndexSettings
+from mesolith.hedm.match import Matches, SpotLookup, joined_matches
+from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
+from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
+from mesolith.hedm.refine import Refined, refine_grains
+from mesolith.hedm.relatives import coincidence_rotations
+from mesolith.hedm.search import PairMap
+from mesolith.instrument.goniometer import axis_tilt
+from mesolith.instrument.instrument import Instrument
+from mesolith.records.spots import Spots
+
+_FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
+_DOUBTFUL = 0.5  # completeness below which relatives are tried
+_MOST_RELATIVES = 5_000  # at once
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How boldly pairs are searched.
+
+    ``evidence`` asked of pairs alone; ``enough``, the share of filled slots at which a seed looks
+    no further; ``plans``, how many choices of two rings; ``seen``, the share of reflections that
+    the sequential test expects to see.
+    """
+
+    evidence: float
+    enough: float
+    plans: int
+    seen: float
+
+
+PASSES = (Pass(30.0, 0.6, 1, 0.7), Pass(15.0, 0.5, 3, 0.55), Pass(10.0, 0.4, 6, 0.4))
+
+
+@dataclass(frozen=True, slots=True)
+class Grains:
+    """Hypotheses on sample axes: reciprocal lattices (g, 3, 3), places (g, 3), phases (g,)."""
+
+    reciprocal: FloatArray
+    position: FloatArray
+    phase: IntArray
+
+    def __len__(self) -> int:
+        return len(self.phase)
+
+    def rows(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Grains:
+        """Some of the grains."""
+        return Grains(self.reciprocal[rows], self.position[rows], self.phase[rows])
+
+    def joined(self, other: Grains) -> Grains:
+        """These grains and others."""
+        return Grains(
+            np.concatenate([self.reciprocal, other.reciprocal]),
+            np.concatenate([self.position, other.position]),
+            np.concatenate([self.phase, other.phase]),
+        )
+
+
+NO_GRAINS = Grains(np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Accepted grains with all that is known of them, and what of the spots is left."""
+
+    grains: Grains
+    refined: Refined
+    matches: Matches
+    evidence: Evidence
+    chance: FloatArray
+    error_scale: tuple[float, float]
+
+
+class LayerIndex:
+    """Spots of a layer, made ready for indexing."""
+
+    def __init__(
+        self,
+        spots: Spots,
+        instrument: Instrument,
+        phases: tuple[PhaseRings, ...],
+        settings: IndexSettings,
+    ) -> None:
+        self.instrument, self.phases, self.settings = instrument, phases, settings
+        self.table: ReflectionTable = reflection_table(phases)
+        self.lookup = SpotLookup(spots, instrument)
+        spacings = np.concatenate([phase.spacing for phase in phases])
+        self.upright: UprightSpots = upright_spots(spots, instrument, spacings, settings)
+        self._tilt = axis_tilt(instrument.goniometer)
+        self._spots = len(spots)
+        self._rotations: dict[int, FloatArray] = {}
+
+    def search(self, taken: NDArray[np.bool_], boldness: Pass) -> Grains:
+        """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
+        pairs = friedel_pairs(self.upright, self.settings, taken=taken)
+        found = NO_GRAINS
+        gone = np.zeros(len(pairs), dtype=np.bool_)
+        spot_gone = np.zeros(self._spots, dtype=np.bool_)
+        for number, phase in enumerate(self.phases):
+            pair_map = PairMap(pairs, phase, self.settings)
+            new = pair_map.search(
+                taken=gone,
+                spot_taken=spot_gone,
+                evidence=boldness.evidence,
+                enough=boldness.enough,
+                plans=boldness.plans,
+                seen=boldness.seen,
+            )
+            # the search works on axes that stand upright on the turntable
+            found = found.joined(
+                Grains(
+                    self._tilt @ new.reciprocal,
+                    new.place @ self._tilt.T,
+                    np.full(len(new.ratio), number, dtype=np.int64),
+                )
+            )
+        return found
+
+    def match(self, grains: Grains, sigmas: float = _SIGMAS) -> Matches:
+        """Spots next to the predictions of grains."""
+        return self.lookup.match(
+            grains.reciprocal,
+            grains.position,
+            grains.phase,
+            self.table.hkl,
+            pole=self.settings.pole,
+            sigmas=sigmas,
+            wide=_WIDE_SIGMAS,
+        )
+
+    def refine(self, grains: Grains, matches: Matches, steps: int) -> tuple[Grains, Refined]:
+        """Grains refined on their matches; those that the spots do not determine drop out."""
+        refined = refine_grains(
+            self.lookup,
+            grains.reciprocal,
+            grains.position,
+            grains.phase,
+            self.table.hkl,
+            matches,
+            steps=steps,
+        )
+        return replace_places(grains, refined), refined
+
+    def weigh_alone(self, grains: Grains, matches: Matches, chance: FloatArray) -> Evidence:
+        """Evidence of each grain as if no other were there."""
+        return weigh_grains(
+            matches,
+            grains.phase,
+            self.table,
+            chance,
+            spots=self._spots,
+            sigmas=_SIGMAS,
+            evidence=np.inf,
+            least_spots=0,
+        )
+
+    def weigh(
+        self,
+        grains: Grains,
+        matches: Matches,
+        chance: FloatArray,
+        explained: NDArray[np.bool_] | None = None,
+    ) -> Evidence:
+        """Which grains are there, beside those that left spots ``explained``."""
+        return weigh_grains(
+            matches,
+            grains.phase,
+            self.table,
+            chance,
+            spots=self._spots,
+            sigmas=_SIGMAS,
+            evidence=self.settings.evidence,
+            least_spots=self.settings.least_spots,
+            least_completeness=self.settings.least_completeness,
+            explained=explained,
+        )
+
+    def without_relatives(
+        self, grains: Grains, matches: Matches, chance: FloatArray
+    ) -> tuple[Grains, Matches]:
+        """Grains of which little is seen replaced by a coincidence relative that explains more."""
+        alone = self.weigh_alone(grains, matches, chance)
+        doubtful = np.flatnonzero(alone.completeness < _DOUBTFUL)
+        changed = np.zeros(len(grains), dtype=np.bool_)
+        reciprocal = grains.reciprocal.copy()
+        for number, phase in enumerate(self.phases):
+            rows = doubtful[grains.phase[doubtful] == number]
+            rotations = self._relatives(number)
+            if not len(rows) or not len(rotations):
+                continue
+            count = len(rotations)
+            back = np.linalg.inv(phase.reciprocal)
+            turned = back @ rotations @ phase.reciprocal
+            for part in np.array_split(rows, 1 + len(rows) * count // _MOST_RELATIVES):
+                relatives = Grains(
+                    (grains.reciprocal[part][:, None] @ turned).reshape(-1, 3, 3),
+                    np.repeat(grains.position[part], count, axis=0),
+                    np.full(len(part) * count, number),
+                )
+                found = self.weigh_alone(relatives, self.match(relatives), chance)
+                ratio = found.ratio.reshape(len(part), count)
+                best = np.argmax(ratio, axis=1)
+                won = ratio[np.arange(len(part)), best] > alone.ratio[part]
+                won_rows = np.flatnonzero(won) * count + best[won]
+                reciprocal[part[won]] = relatives.reciprocal[won_rows]
+                changed[part[won]] = True
+        if not changed.any():
+            return grains, matches
+        grains = Grains(reciprocal, grains.position, grains.phase)
+        better = grains.rows(changed)
+        better, _ = self.refine(better, self.match(better), 1)
+        grains = grains.rows(~changed).joined(better)
+        return grains, joined_matches(
+            matches.rows(~changed), self.match(better), sigmas=_SIGMAS, spots=self._spots
+        )
+
+    def _relatives(self, phase: int) -> FloatArray:
+        if phase not in self._rotations:
+            self._rotations[phase] = coincidence_rotations(self.phases[phase])
+        return self._rotations[phase]
+
+    def chance(self, grains: Grains) -> FloatArray:
+        """Chance occupancy of each ring at the predictions of grains."""
+        return chance_occupancy(
+            self.lookup,
+            self.table,
+            grains.reciprocal,
+            grains.position,
+            grains.phase,
+            pole=self.settings.pole,
+            sigmas=_SIGMAS,
+        )
+
+
+def replace_places(grains: Grains, refined: Refined) -> Grains:
+    """The grains with refined lattices and places."""
+    return Grains(refined.reciprocal, refined.position, grains.phase)
+
+
+def find_grains(index: LayerIndex) -> Found:
+    """All grains of a layer, accepted by their likelihood, refined, likeliest first."""
+    grains = NO_GRAINS
+    matches = index.match(grains)
+    chance = np.full(index.table.rings, np.nan)
+    explained = np.zeros(index.lookup.order.size, dtype=np.bool_)
+    for boldness in PASSES:
+        new = index.search(explained, boldness)
+        if not len(new):
+            continue
+        new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
+        new = new.rows(np.isfinite(refined.variance))
+        new_matches = index.match(new)
+        if not len(grains):
+            chance = index.chance(new)
+        new, new_matches = index.without_relatives(new, new_matches, chance)
+        if len(grains):
+            told = explained[index.lookup.order]
+            there = index.weigh(new, new_matches, chance, told).accepted
+            new, new_matches = new.rows(there), new_matches.rows(there)
+        # the best takes its spots first, also from grains of earlier passes
+        grains = grains.joined(new)
+        matches = joined_matches(
+            matches, new_matches, sigmas=_SIGMAS, spots=index.lookup.order.size
+        )
+        weighed = index.weigh(grains, matches, chance)
+        explained[index.lookup.order] = weighed.explained
+        grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
+    grains, refined = index.refine(grains, matches, 1)
+    scale = error_scale(index.lookup, matches, refined)
+    index.lookup.rescale(*scale)
+    matches = index.match(grains)
+    weighed = index.weigh(grains, matches, chance)
+    order = np.argsort(-weighed.ratio, kind="stable")
+    order = order[weighed.accepted[order]]
+    grains, matches, weighed = grains.rows(order), matches.rows(order), weighed.rows(order)
+    grains, refined = index.refine(grains, matches, 2)
+    return Found(grains, refined, matches, weighed, chance, scale)
+
+
+def error_scale(lookup: SpotLookup, matches: Matches, refined: Refined) -> tuple[float, float]:
+    """Measured over stated standard deviation of the spots: of fast and slow, and of omega.
+
+    From the medians of the residuals, which displaced spots hardly move; 1 where there are
+    fewer than 200 spots.
+    """
+    used = (matches.spot >= 0) & (matches.share > 0.99) & (refined.weight > 0.0)
+    spot = matches.spot[used]
+    if len(spot) < 200:
+        return 1.0, 1.0
+    step = max(1, len(spot) // 100_000)
+    residual, spot = refined.residual[used][::step], spot[::step]
+    precision = lookup.rows[spot][:, [3, 6, 8]]
+    size = np.abs(residual) * np.sqrt(precision)
+    # a normal number is below 0.6745 in half of all cases
+    place, omega = np.median(size[:, :2]) / 0.6745, np.median(size[:, 2]) / 0.6745
+    return float(place), float(omega)

@@ -1,0 +1,217 @@
+"""The layer as records: grains with evidence and covariance, whose spot is whose, a grain map."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mesolith.axes import FloatArray, IntArray
+from mesolith.crystal.lattice import basis_from_lattice, lattice_from_basis
+from mesolith.crystal.symmetry import rotation_operators
+from mesolith.errors import ContradictionError, InvalidValueError
+from mesolith.hedm.agreement import explain_failure
+from mesolith.hedm.index import Found, LayerIndex, find_grains
+from mesolith.hedm.index_settings import IndexSettings
+from mesolith.hedm.phase_rings import PhaseRings
+from mesolith.hedm.refine import expected_variance
+from mesolith.hedm.volumes import volume_shares
+from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.scattering import angles_from_laboratory, laboratory_from_spots
+from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_matrix
+from mesolith.records.grains import GrainMap, Phases
+from mesolith.records.indexed import IndexedGrains, SpotAssignment
+from mesolith.records.spots import Spots
+
+_PRIOR_FREEDOM = 50.0  # how firmly one grain's scatter is held to that of all
+_POOR = 0.3  # completeness of half of the grains below which something is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedLayer:
+    """Grains of a layer and the assignment of spots to them."""
+
+    grains: IndexedGrains
+    assignment: SpotAssignment
+
+
+def index_spots(
+    spots: Spots,
+    instrument: Instrument,
+    phases: tuple[PhaseRings, ...],
+    settings: IndexSettings | None = None,
+) -> IndexedLayer:
+    """All grains whose diffraction the spots of one layer show.
+
+    Parameters
+    ----------
+    spots
+        Spots of one rotation.
+    instrument
+        Calibrated instrument; wedge, tilts and distortion are taken as they are.
+    phases
+        What may be there; a spot that two phases explain goes to the likelier grain.
+    settings
+        Bounds of the sample and of the search.
+
+    Returns
+    -------
+    layer
+        Grains on sample axes, the likeliest first. On spots with 0.1 px and 0.05 deg of noise on
+        seven rings a position is good to 1.7, 1.7, 1.2 um, an orientation to 0.0033 deg, a strain
+        component to 2.1e-5 (3,000 grains in a layer, root mean squares).
+
+    Raises
+    ------
+    InvalidValueError
+        No phase, or one without rings.
+    ContradictionError
+        Spots that no grain explains although their pairs form rings of another size (by how much
+        is told), or although the other sense of rotation explains them.
+    """
+    settings = IndexSettings() if settings is None else settings
+    if not phases or any(not len(phase.hkl) for phase in phases):
+        raise InvalidValueError(
+            "there is no phase to index, or one without rings",
+            remedy="Name a material and how many of its rings were measured.",
+        )
+    index = LayerIndex(spots, instrument, phases, settings)
+    found = find_grains(index)
+    complete = found.evidence.completeness
+    if len(spots) and (not len(complete) or float(np.median(complete)) < _POOR):
+        explained = int(found.evidence.explained.sum())
+        reason = explain_failure(spots, instrument, phases, settings, explained)
+        if reason is not None:
+            raise ContradictionError(reason.what, remedy=reason.remedy)
+    return IndexedLayer(
+        _grains(found, index, spots, instrument), _assignment(found, index, spots, instrument)
+    )
+
+
+def grain_map_from_indexed(grains: IndexedGrains, *, volume: float) -> GrainMap:
+    """A grain map without strain, whose radii share ``volume`` (um3) of illuminated sample.
+
+    Strain and stress follow once a strain-free reference has been chosen. The rotation vector of
+    the covariance becomes that of the orientation which the house derives from the lattice (x
+    along a, z along c*). `InvalidValueError` where the volume is not positive.
+    """
+    if not volume > 0.0:
+        raise InvalidValueError(f"an illuminated volume of {volume:g} um3 holds no grain")
+    lattice = lattice_from_basis(grains.lattice_vectors)
+    orientation = grains.lattice_vectors @ np.linalg.inv(basis_from_lattice(lattice))
+    turn = _by_lattice_axes(orientation)
+    share = np.where(np.isfinite(grains.volume_share), grains.volume_share, 0.0)
+    return GrainMap(
+        grain_id=grains.grain_id,
+        position=grains.position,
+        orientation=quaternion_from_matrix(orientation).reshape(-1, 4),
+        lattice=lattice.reshape(-1, 6),
+        radius=np.cbrt(3.0 * volume * share / (4.0 * math.pi)),
+        completeness=grains.completeness,
+        phase=grains.phase,
+        phases=grains.phases,
+        covariance=turn @ grains.covariance @ turn.swapaxes(1, 2),
+        error_source="least squares on the spots, scaled by their residuals",
+    )
+
+
+def _by_lattice_axes(orientation: FloatArray) -> FloatArray:
+    """Matrices (g, 12, 12) from the polar rotation and strain to the house's orientation.
+
+    A lattice that deforms by E and turns by w keeps a along x and c* along z of its own axes, so
+    its orientation turns by w and by (E23, -E13, E12) on crystal axes.
+    """
+    count = len(orientation)
+    matrix = np.tile(np.eye(12), (count, 1, 1))
+    for column, (i, j) in enumerate(((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))):
+        strain = np.zeros((3, 3))
+        strain[i, j] = strain[j, i] = 1.0
+        crystal = orientation.swapaxes(1, 2) @ strain @ orientation
+        extra = np.stack([crystal[:, 1, 2], -crystal[:, 0, 2], crystal[:, 0, 1]], axis=1)
+        matrix[:, 3:6, 6 + column] = np.einsum("gij,gj->gi", orientation, extra)
+    return matrix
+
+
+def _grains(found: Found, index: LayerIndex, spots: Spots, instrument: Instrument) -> IndexedGrains:
+    grains, refined = found.grains, found.refined
+    lattice_vectors = _standard_setting(
+        np.asarray(np.linalg.inv(grains.reciprocal).swapaxes(1, 2), dtype=np.float64),
+        grains.phase,
+        index.phases,
+    )
+    freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
+    scatter = refined.variance / expected_variance()
+    factor = (_PRIOR_FREEDOM + freedom * scatter) / (_PRIOR_FREEDOM + freedom)
+    used = (found.matches.spot >= 0) & (found.matches.share > 0.0)
+    return IndexedGrains(
+        grain_id=np.arange(len(grains)),
+        lattice_vectors=lattice_vectors,
+        position=grains.position,
+        covariance=refined.covariance * factor[:, None, None],
+        phase=grains.phase,
+        phases=Phases(
+            tuple(phase.name for phase in index.phases),
+            np.array([phase.space_group for phase in index.phases]),
+            np.array([phase.lattice for phase in index.phases]),
+        ),
+        completeness=found.evidence.completeness,
+        expected=found.evidence.expected,
+        spots=used.sum(axis=(1, 2)),
+        own_spots=found.evidence.own,
+        likelihood=found.evidence.ratio,
+        scatter=scatter,
+        volume_share=volume_shares(found, index, spots, instrument),
+        chance=found.chance,
+        error_scale=np.array(found.error_scale),
+    )
+
+
+def _standard_setting(
+    lattice_vectors: FloatArray, phase: IntArray, phases: tuple[PhaseRings, ...]
+) -> FloatArray:
+    """The equivalent lattice whose orientation is nearest to the sample axes, grain by grain.
+
+    So the choice among equivalent lattices hangs on the grain, not on the order of the search.
+    """
+    out = lattice_vectors.copy()
+    for number, one in enumerate(phases):
+        rows = np.flatnonzero(phase == number)
+        if not len(rows):
+            continue
+        basis = one.basis
+        operators = matrix_from_quaternion(rotation_operators(one.space_group))
+        # a rotation of the crystal acts on indices from the right: basis^-1 R basis
+        on_indices = np.rint(np.linalg.inv(basis) @ operators @ basis)
+        turned = lattice_vectors[rows][:, None] @ on_indices
+        closeness = np.trace(turned @ np.linalg.inv(basis), axis1=2, axis2=3)
+        out[rows] = turned[np.arange(len(rows)), np.argmax(closeness, axis=1)]
+    return out
+
+
+def _assignment(
+    found: Found, index: LayerIndex, spots: Spots, instrument: Instrument
+) -> SpotAssignment:
+    matches, refined = found.matches, found.refined
+    used = (matches.spot >= 0) & (matches.share > 0.0) & np.isfinite(refined.residual[..., 0])
+    grain, reflection, _ = np.nonzero(used)
+    rows = index.lookup.order[matches.spot[used]]
+    points = laboratory_from_spots(
+        instrument, spots.panel[rows], spots.fast[rows], spots.slow[rows]
+    )
+    _, eta = angles_from_laboratory(instrument, points)
+    precision = index.lookup.rows[matches.spot[used]]
+    residual = refined.residual[used]
+    u, v, t = residual.T
+    square = precision[:, 3] * u**2 + precision[:, 6] * v**2 + precision[:, 8] * t**2
+    square += 2.0 * (precision[:, 4] * u * v + precision[:, 5] * u * t + precision[:, 7] * v * t)
+    return SpotAssignment(
+        spot=rows,
+        grain_id=grain,
+        hkl=np.rint(index.table.hkl[found.grains.phase[grain], reflection]).astype(np.int64),
+        residual=residual,
+        distance=np.sqrt(square),
+        weight=refined.weight[used],
+        omega=spots.omega[rows],
+        eta=eta,
+    )
