@@ -57,6 +57,20 @@ def test_mistakes_are_listed_with_line_and_column(mesolith, described: Path) -> 
     assert "Did you mean 'Grains.csv'?" in said
 
 
+def test_a_circuit_that_cannot_be_read_is_a_mistake(mesolith, described: Path) -> None:
+    cell = described / "cell.toml"
+    text = cell.read_text(encoding="utf-8")
+    wrong = text + '\n[echem]\ncircuit = "R0-p(R1,CPE1"\n'
+    assert "[echem]" not in text
+    cell.write_text(wrong, encoding="utf-8")
+    code, said, _ = mesolith("check", cell)
+    assert code == 2
+    line = wrong.count("\n")
+    assert f"{cell}:{line}:" in said
+    assert "the circuit 'R0-p(R1,CPE1' cannot be read from its character 13 on" in said
+    assert "Write elements R C L CPE W Ws Wo" in said
+
+
 def test_a_damaged_file_alone_ends_with_3(mesolith, described: Path) -> None:
     grains = described / "raw/pristine/Grains.csv"
     grains.write_bytes(grains.read_bytes()[:20_000])

@@ -27,6 +27,7 @@ from mesolith.axes import FloatArray
 from mesolith.errors import InvalidValueError
 
 ComplexArray = NDArray[np.complex128]
+AUTO = "auto"  # the circuit is to be chosen
 Kind = Literal["level", "inverse", "exponent", "time"]
 
 # kind of each parameter: "level" grows with the size of the impedance, "inverse" falls with it
@@ -115,6 +116,17 @@ def circuit_from_text(text: str) -> Circuit:
     if reader.at < len(tokens):
         raise _unreadable(text, tokens[reader.at][1])
     return Circuit(text, root, tuple(reader.parameters))
+
+
+def check_circuit(text: str) -> None:
+    """Raise `InvalidValueError` where echem.circuit is neither "auto" nor a circuit."""
+    if text != AUTO:
+        try:
+            circuit_from_text(text)
+        except InvalidValueError as problem:
+            raise InvalidValueError(
+                problem.what, where="echem.circuit", remedy=problem.remedy
+            ) from None
 
 
 def node_impedance(

@@ -19,17 +19,15 @@ from mesolith.echem.circuit_fit import (
     fit_circuit,
     role_of_capacitance,
 )
-from mesolith.echem.circuits import ComplexArray, circuit_from_text
+from mesolith.echem.circuits import AUTO, ComplexArray, check_circuit
 from mesolith.echem.kramers_kronig import KramersKronig, kramers_kronig_test
 from mesolith.echem.whole_cell import area_of, area_remarks, scaling_mode
-from mesolith.errors import InvalidValueError
 from mesolith.io.record_file import read_record, write_record
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
 from mesolith.records.cycling import Cycling, Impedance
 from mesolith.records.field import quantities
 from mesolith.records.spectra import ImpedanceFits
 
-AUTO = "auto"
 OHMIC_ROLES = ("series", "bulk", "grain boundary")
 _POOR = 0.05  # of abs(Z): a circuit that misses by more describes something else
 _NAN = float("nan")
@@ -110,7 +108,7 @@ def fits_of_impedance(
     A sweep that violates Kramers-Kronig is fitted all the same; its note says so.
     Raises `InvalidValueError` for a circuit that cannot be read.
     """
-    _check_circuit(circuit)
+    check_circuit(circuit)
     sweeps = [] if spectra is None else _sweeps(spectra)
     tests = [
         kramers_kronig_test(s.frequency, s.impedance, tolerance=tolerance)
@@ -140,17 +138,6 @@ def fits_of_impedance(
             "area", relative, {"arc_areal_resistance": arrays["arc_areal_resistance"]}
         ),
     )
-
-
-def _check_circuit(text: str) -> None:
-    """Raise `InvalidValueError` where echem.circuit is neither "auto" nor a circuit."""
-    if text != AUTO:
-        try:
-            circuit_from_text(text)
-        except InvalidValueError as problem:
-            raise InvalidValueError(
-                problem.what, where="echem.circuit", remedy=problem.remedy
-            ) from None
 
 
 def _sweeps(spectra: Impedance) -> list[_Swept]:

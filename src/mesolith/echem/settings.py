@@ -38,6 +38,7 @@ class Settings:
         "arcs, diffusion - by Schwarz's information criterion.",
         default="auto",
         example='"auto"',
+        reads="mesolith.echem.circuits:check_circuit",
     )
     weighting: str = setting(
         "choice",

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
 
-from mesolith.errors import ClockError
+from mesolith.errors import ClockError, InvalidValueError
 from mesolith.experiment.mistakes import Book, did_you_mean
 from mesolith.experiment.places import KeyPath
 from mesolith.pipeline.settings import Setting
+from mesolith.pipeline.technique import load
 
 INVALID: Any = object()
 LONGEST_TEXT = 4_000
@@ -34,7 +35,7 @@ def checked(value: Any, declared: Setting, path: KeyPath, book: Book) -> Any:
                 return _series(value, declared, path, key, book)
             return _number(value, declared, path, key, book)
         case "text":
-            return _text(value, path, key, book)
+            return _readable(_text(value, path, key, book), declared, path, book)
         case "choice":
             return _choice(value, declared, path, key, book)
         case "flag":
@@ -193,6 +194,18 @@ def _text(value: Any, path: KeyPath, key: str, book: Book) -> Any:
         return INVALID
     if len(value) > LONGEST_TEXT:
         book.value(path, f"{key} has {len(value)} characters, at most {LONGEST_TEXT} are allowed")
+        return INVALID
+    return value
+
+
+def _readable(value: Any, declared: Setting, path: KeyPath, book: Book) -> Any:
+    """The text, if the function that will read it can."""
+    if value is INVALID or declared.reads is None:
+        return value
+    try:
+        load(declared.reads)(value)
+    except InvalidValueError as problem:
+        book.value(path, problem.what, problem.remedy)
         return INVALID
     return value
 

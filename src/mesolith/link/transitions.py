@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import chdtri, ndtri, stdtr, stdtrit
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
@@ -33,6 +33,8 @@ from mesolith.records.transitions import DirectionSeparation
 _KINDS: tuple[SpotKind, ...] = ("hot", "cold")
 _STRESSES: tuple[StressKind, ...] = ("hydrostatic", "von_mises")
 _FINDING = 0.05
+# a scatter so unlikely under the stated error takes its place
+_UNLIKELY = 0.16
 
 
 def direction_separation(
@@ -63,10 +65,13 @@ def direction_separation(
     levels, names, common, points = _levels(followed, count, around, halves, seed)
     test = step_difference(levels, followed.direction, seed=seed)
     scatter, freedom = _standard_error(levels, followed.direction, test)
-    se = np.maximum(scatter, common)
+    # what is stated of the common error, and the scatter that is left without it
+    stated = np.hypot(common, np.tile(scatter[len(scatter) // 2 :], 2))
+    seen = (common == 0.0) | (freedom * scatter**2 > stated**2 * chdtri(freedom, _UNLIKELY))
     # an error that is stated needs no allowance for being estimated from a few steps
     upper = 0.5 * (1.0 + level)
-    half = np.maximum(float(stdtrit(freedom, upper)) * scatter, float(ndtri(upper)) * common)
+    se = np.where(seen, scatter, stated)
+    half = np.where(seen, float(stdtrit(freedom, upper)), float(ndtri(upper))) * se
     p_family = holm_p_values(test.p)
     initial = np.array([pair[0] for _, pair in points])
     final = np.array([pair[1] for _, pair in points])

@@ -23,6 +23,8 @@ class Setting:
     "time" (a date-time with its offset).
     ``minimum`` and ``maximum`` bound a number and are allowed values themselves.
     ``important`` marks a condition that the report names on its first page when it is missing.
+    ``reads`` is the dotted name of a function that reads a text and raises `InvalidValueError`
+    where it cannot.
     """
 
     kind: str
@@ -34,6 +36,7 @@ class Setting:
     required: bool
     important: bool
     example: str | None
+    reads: str | None = None
 
 
 def setting(
@@ -47,10 +50,20 @@ def setting(
     choices: tuple[str, ...] = (),
     important: bool = False,
     example: str | None = None,
+    reads: str | None = None,
 ) -> Any:
     """Declare a key of cell.toml as a field of a frozen settings dataclass."""
     declared = Setting(
-        kind, help, unit, minimum, maximum, choices, default is _REQUIRED, important, example
+        kind,
+        help,
+        unit,
+        minimum,
+        maximum,
+        choices,
+        default is _REQUIRED,
+        important,
+        example,
+        reads,
     )
     if default is _REQUIRED:
         return dataclasses.field(metadata={_KEY: declared})
