@@ -25,6 +25,8 @@ from _harness import ROOT, calibration_seconds, write_result
 DEMO_SECONDS = 20.0
 TEST_SECONDS = 300.0
 CORE_MEGABYTES = 800.0
+# one line of text and a check of the demo's cell, in a fresh process
+HELP_SECONDS, CHECK_SECONDS = 0.5, 2.0
 GRAINS = 2000
 STATES = 5
 TRIALS = 3
@@ -93,6 +95,25 @@ def demo_figures(output: str) -> tuple[float, int, int]:
     )
 
 
+def start_up_seconds(clone: Path, core: str, environment: dict[str, str]) -> dict[str, float]:
+    """Wall time of ``--help`` and of ``check`` on the demo's cell, best of three."""
+    found = {}
+    for words in ("--help", "check mesolith-demo"):
+        each = []
+        for _ in range(TRIALS):
+            start = time.perf_counter()
+            subprocess.run(
+                [str(Path(core) / "bin" / "mesolith"), *words.split()],
+                cwd=clone,
+                env=environment,
+                check=True,
+                capture_output=True,
+            )
+            each.append(time.perf_counter() - start)
+        found[words.split()[0]] = min(each)
+    return found
+
+
 def forget(clone: Path, environment: Path) -> None:
     """Take away what a first run leaves behind: the demo's folder and compiled kernels."""
     shutil.rmtree(clone / "mesolith-demo")
@@ -120,6 +141,9 @@ def main() -> int:
         demo_code, output, demo_wall = run(demo_command, clone, home)
         seconds, grains, states = demo_figures(output)
         times = [seconds]
+        started = {"--help": float("nan"), "check": float("nan")}
+        if demo_code == 0:
+            started = start_up_seconds(clone, str(clone / core_name), home)
         core_bare = megabytes(clone / core_name, caches=False)
         core_full = megabytes(clone / core_name, caches=True)
         for trial in range(1, 1 if quick or demo_code else TRIALS):
@@ -145,6 +169,8 @@ def main() -> int:
         "demo_grains": grains,
         "demo_states": states,
         "demo_with_installation_seconds": demo_wall,
+        "help_seconds": started["--help"],
+        "check_seconds": started["check"],
         "tests_seconds": tests_seconds,
         "tests_with_installation_seconds": test_wall,
         "core_megabytes": core_bare,
@@ -158,6 +184,8 @@ def main() -> int:
         and grains >= GRAINS
         and states >= STATES
         and min(times) < DEMO_SECONDS
+        and started["--help"] < HELP_SECONDS
+        and started["check"] < CHECK_SECONDS
         and tests_seconds < TEST_SECONDS
         and core_bare < CORE_MEGABYTES
     )
@@ -167,6 +195,10 @@ def main() -> int:
     print(f"both README commands: exit codes {demo_code} (demo), {test_code} (tests)")
     print(f"demo: {grains} grains x {states} states (bar: at least {GRAINS} x {STATES})")
     print(f"demo: {min(times):.1f} s, best of {each} (bar: < {DEMO_SECONDS:.0f} s)")
+    print(
+        f"start-up: --help {started['--help']:.2f} s, check {started['check']:.2f} s (bars: < "
+        f"{HELP_SECONDS:g} and {CHECK_SECONDS:g} s)"
+    )
     print(f"tests: {tests_seconds:.1f} s (bar: < {TEST_SECONDS:.0f} s)")
     print(
         f"core environment: {core_bare:.0f} MB, {core_full:.0f} MB with compiled caches "

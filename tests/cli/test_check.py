@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +11,7 @@ import pytest
 
 
 def test_a_good_cell(mesolith, analysed: Path) -> None:
-    began = time.perf_counter()
     code, said, _ = mesolith("check", analysed)
-    assert time.perf_counter() - began < 2.0
     assert code == 0
     assert "no mistake in 5 states and 11 files" in said
     assert "Is it this one?" not in said
