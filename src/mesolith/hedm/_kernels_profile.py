@@ -193,9 +193,10 @@ def fit_profiles(
     (3,) with the weights ``tightness`` (3,): spots too faint to show their width have the usual
     one. The background is the mean of ``frames`` frames, an error that all frames of a spot
     share. Voxels in which the profile is below 3 % of the noise say next to nothing of it and
-    are passed over. ``misfit`` receives chi-square per degree of freedom, with
-    which the covariance is multiplied where it exceeds 1; NaN where no fit was found, and then
-    value and covariance say nothing.
+    are passed over. A spot that is narrower than a fifth of a cell can lie anywhere in that
+    cell: it is drawn to the middle, and its variance is a twelfth. ``misfit`` receives
+    chi-square per degree of freedom, with which the covariance is multiplied where it exceeds
+    1; NaN where no fit was found, and then value and covariance say nothing.
     """
     spots = begin.shape[0] - 1
     longest = 0
@@ -251,6 +252,10 @@ def fit_profiles(
                             * theirs[1, 0, place[1, i] - low[s, 1]]
                             * theirs[2, 0, place[2, i] - low[s, 2]]
                         )
+                top = order[begin[s]]
+                for e in range(begin[s], begin[s + 1]):
+                    if counts[order[e]] > counts[top]:
+                        top = order[e]
                 good = False
                 chi, used = 0.0, 0
                 for turn in range(_TURNS):
@@ -296,6 +301,10 @@ def fit_profiles(
                             for b in range(a + 1):
                                 matrix[a, b] += scaled * jacobian[b]
                     for a in range(3):
+                        if here[4 + a] <= _NARROWEST:
+                            # anywhere in its cell, unless it shows in two
+                            matrix[1 + a, 1 + a] += 12.0
+                            vector[1 + a] += 12.0 * (place[a, top] - here[1 + a])
                         matrix[4 + a, 4 + a] += tightness[a]
                         vector[4 + a] += tightness[a] * (usual[a] - here[4 + a])
                     if used < 4 or not _invert(matrix, _P, factor, inverse):
