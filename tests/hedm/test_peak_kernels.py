@@ -178,8 +178,13 @@ def test_join_neighbours() -> None:
     assert len(np.unique(np.column_stack([patch, labels[where]])[inside], axis=0)) == count
     highest = ndimage.maximum_filter(np.where(core, height, 0.0), size=3, mode="constant")[where]
     assert np.array_equal(up < 0, highest == 0.0)
-    assert np.allclose(smooth[up[up >= 0]], highest[up >= 0])
+    assert np.allclose(smooth[up[inside]], highest[inside])
     place = np.column_stack(where)
+    other = ~inside & (up >= 0)
+    assert np.all(inside[up[other]])
+    assert np.all(np.abs(place[up[other]] - place[other]).max(axis=1) == 1)
+    own = ndimage.maximum_filter(core, size=(1, 3, 3), mode="constant")[where]
+    assert np.array_equal(place[up[other]][:, 0] == place[other][:, 0], own[other])
     index = np.flatnonzero(inside)
     near = np.abs(place[index][:, None] - place[index]).max(axis=2) <= 1
     assert len(pairs) == (near.sum() - len(index)) // 2
@@ -282,7 +287,11 @@ def test_fit_profiles() -> None:
     usable = np.ones(len(mean), dtype=bool)
     value, covariance = np.zeros((1, 7)), np.zeros((1, 7, 7))
     misfit = np.full(1, np.nan)
-    moments(*(begin, order, place, counts, background, usable, 1.0, np.inf, value, covariance))
+    every = np.ones(1, dtype=bool)
+    moments(
+        *(begin, order, place, counts, background, usable),
+        *(1.0, np.inf, every, value, covariance),
+    )
     assert value[0, 0] == pytest.approx(float(counts.sum()), rel=1e-4)
     centre = [float(np.sum(counts * place[a]) / counts.sum()) for a in range(3)]
     assert value[0, 1:4] == pytest.approx(centre, rel=1e-4)

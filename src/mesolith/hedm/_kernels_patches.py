@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm._kernels_peaks import CORE, SEED
+from mesolith.hedm._kernels_peaks import CORE, MASKED, SATURATED, SEED
 
 Image = NDArray[np.float32]
 Whole = NDArray[np.int32]
@@ -28,14 +28,16 @@ def _higher(smooth: Image, i: int, j: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _highest(where: Whole, y: int, x: int, smooth: Image, found: int) -> int:
-    """Highest core of the nine about a pixel of one frame, or what was found before."""
-    for v in range(y - 1, y + 2):
-        for u in range(x - 1, x + 2):
-            j = where[v, u]
-            if j >= 0 and (found < 0 or _higher(smooth, j, found)):
-                found = j
-    return found
+def _beside(where: Whole, y: int, x: int) -> int:
+    """A core among the nine about a pixel of one frame, the nearest first; -1 without one."""
+    for j in (where[y, x], where[y - 1, x], where[y, x - 1], where[y, x + 1], where[y + 1, x]):
+        if j >= 0:
+            return j
+    for k in range(4):
+        j = where[y - 1 + k // 2 * 2, x - 1 + k % 2 * 2]
+        if j >= 0:
+            return j
+    return -1
 
 
 @njit(nogil=True, cache=True)
@@ -47,13 +49,14 @@ def join_neighbours(
     flags: NDArray[np.uint8],
     where: Whole,
 ) -> tuple[Whole, Whole, Whole]:
-    """Patch of each core voxel, the highest neighbour of each voxel, and pairs of cores.
+    """Patch of each core voxel, where each voxel climbs to, and pairs of cores.
 
     Voxels are neighbours where no index differs by more than one. ``patch`` is the number of
-    the patch's first voxel, -1 for a voxel that is no core. ``up`` is the highest core among a
-    voxel and its neighbours, -1 where there is none. ``pairs`` (n, 2) are all neighbouring
-    cores. ``where`` (3, slow + 2, fast + 2) is scratch, -1 everywhere, and is left so: it tells
-    which core lies at a pixel of three frames, with a rim so that no index needs a check.
+    the patch's first voxel, -1 for a voxel that is no core. ``up`` is the highest of a core and
+    its neighbours; of a voxel that is no core it is a core beside it, in its own frame if there
+    is one, and -1 where there is none. ``pairs`` (n, 2) are all neighbouring cores. ``where``
+    (3, slow + 2, fast + 2) is scratch, -1 everywhere, and is left so: it tells which core lies
+    at a pixel of three frames, with a rim so that no index needs a check.
     """
     n = frame.shape[0]
     patch = np.full(n, -1, dtype=np.int32)
@@ -110,11 +113,11 @@ def join_neighbours(
             if flags[i] & CORE:
                 continue
             y, x = row[i] + 1, column[i] + 1
-            found = _highest(where[(s + 2) % 3], y, x, smooth, -1)
-            if earlier:
-                found = _highest(where[(s + 1) % 3], y, x, smooth, found)
-            if after:
-                found = _highest(where[s % 3], y, x, smooth, found)
+            found = _beside(where[(s + 2) % 3], y, x)
+            if earlier and found < 0:
+                found = _beside(where[(s + 1) % 3], y, x)
+            if after and found < 0:
+                found = _beside(where[s % 3], y, x)
             up[i] = found
         for t in range(max(s - 2, 0), s - 1 if s < segments else s):
             for i in range(begins[t], begins[t + 1]):
@@ -231,3 +234,40 @@ def summits_with_seed(summit: Whole, flags: NDArray[np.uint8]) -> FloatArray:
         if summit[i] >= 0 and flags[i] & SEED:
             seeded[summit[i]] = 1.0
     return seeded
+
+
+@njit(nogil=True, cache=True)
+def facts_of_spots(
+    begin: IntArray,
+    order: IntArray,
+    frame: Whole,
+    counts: Image,
+    variance: Image,
+    voxel_flags: NDArray[np.uint8],
+    maximum: FloatArray,
+    pixels: IntArray,
+    frames: IntArray,
+    flags: IntArray,
+    share: FloatArray,
+) -> None:
+    """What can be said of each spot without its profile: see `mesolith.hedm.patches.Measured`."""
+    for s in range(begin.shape[0] - 1):
+        highest, sharpest, clear = -np.inf, 0.0, 0.0
+        least, most, number, found = np.int64(2**40), np.int64(-(2**40)), 0, 0
+        for e in range(begin[s], begin[s + 1]):
+            i = order[e]
+            if voxel_flags[i] & CORE:
+                number += 1
+                least, most = min(least, frame[i]), max(most, frame[i])
+                found |= voxel_flags[i]
+            elif voxel_flags[i] & MASKED:
+                found |= voxel_flags[i]
+            sigma = np.sqrt(variance[i])
+            highest = max(highest, counts[i])
+            sharpest = max(sharpest, counts[i] / sigma)
+            if counts[i] > 2.0 * sigma:
+                clear += counts[i]
+        maximum[s], pixels[s], flags[s] = highest, number, found
+        frames[s, 0], frames[s, 1] = least, most
+        sharp = sharpest > 6.0 and found & SATURATED == 0
+        share[s] = highest / clear if sharp else 0.0

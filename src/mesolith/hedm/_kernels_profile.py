@@ -16,6 +16,7 @@ Whole = NDArray[np.int32]
 _LONGEST = 96
 _P = 7
 _TURNS, _CHOICE, _CLOSE = 14, 1, 0.05
+_SILENT = 0.03**2
 _NARROWEST, _WIDEST = math.log(0.2), math.log(40.0)
 
 
@@ -75,18 +76,22 @@ def moments(
     usable: NDArray[np.bool_],
     gain: float,
     frames: float,
+    wanted: NDArray[np.bool_],
     value: FloatArray,
     covariance: FloatArray,
 ) -> None:
     """Sum, centre and widths of each spot's counts, without a model.
 
-    ``place`` (3, voxel) are column, row and frame. Writes ``value`` (spot, 7): sum, centre (3),
-    logarithm of the widths (3); and ``covariance`` (spot, 7, 7) of the sum and the centre.
+    Only spots ``wanted`` (spot,). ``place`` (3, voxel) are column, row and frame. Writes
+    ``value`` (spot, 7): sum, centre (3), logarithm of the widths (3); and ``covariance``
+    (spot, 7, 7) of the sum and the centre.
     Where the sum is not positive the centre is that of the voxels. Counts below zero count in
     the sum and the centre, but widths are at least those of one cell. The background is the mean
     of ``frames`` frames: its error is the same in all frames of a spot.
     """
     for s in range(begin.shape[0] - 1):
+        if not wanted[s]:
+            continue
         least, most = place[2, order[begin[s]]], place[2, order[begin[s]]]
         for e in range(begin[s], begin[s + 1]):
             least = min(least, place[2, order[e]])
@@ -181,16 +186,17 @@ def fit_profiles(
 
     Each factor is a Gaussian integrated over a pixel or a frame. Spots ``patch_begin[p]`` up to
     ``patch_begin[p + 1]`` share patch p: the others' present profiles are taken off the counts
-    of each, ``sweeps`` times. ``value`` (spot, 7) holds what `moments` writes and receives sum,
-    centre and logarithm of the widths; ``covariance`` (spot, 7, 7) theirs. The fit starts where
+    of each, ``sweeps`` times. ``value`` (spot, 7) receives sum, centre and logarithm of the
+    widths; ``covariance`` (spot, 7, 7) theirs. The fit starts where
     the counts ``smooth`` are, which are 0 outside the core. Weights are one over background
     variance plus ``gain`` times the profile. The logarithms of the widths are drawn to ``usual``
     (3,) with the weights ``tightness`` (3,): spots too faint to show their width have the usual
     one. The background is the mean of ``frames`` frames, an error that all frames of a spot
-    share. Voxels in which the profile is below a hundredth of the noise say nothing of it and
-    are passed over. ``misfit`` receives chi-square per degree of freedom, with
-    which the covariance is multiplied where it exceeds 1; NaN where no fit was found, and then
-    value and covariance stay those of `moments`.
+    share. Voxels in which the profile is below 3 % of the noise say next to nothing of it and
+    are passed over. A spot that is narrower than a fifth of a cell can lie anywhere in that
+    cell: it is drawn to the middle, and its variance is a twelfth. ``misfit`` receives
+    chi-square per degree of freedom, with which the covariance is multiplied where it exceeds
+    1; NaN where no fit was found, and then value and covariance say nothing.
     """
     spots = begin.shape[0] - 1
     longest = 0
@@ -209,7 +215,6 @@ def fit_profiles(
                 least = min(least, place[a, order[e]])
                 most = max(most, place[a, order[e]])
             low[s, a], length[s, a] = least, most - least + 1
-    fitted = value.copy()
     matrix, factor, inverse = np.zeros((_P, _P)), np.zeros((_P, _P)), np.zeros((_P, _P))
     vector, jacobian, step = np.zeros(_P), np.zeros(_P), np.zeros(_P)
     for p in range(patch_begin.shape[0] - 1):
@@ -219,36 +224,38 @@ def fit_profiles(
                 if max(length[s, 0], length[s, 1], length[s, 2]) > _LONGEST:
                     misfit[s] = np.nan
                     continue
-                here = fitted[s]
+                here = value[s]
                 if sweep == 0 or math.isnan(misfit[s]):
                     _start(begin[s], begin[s + 1], order, place, smooth, here)
                 other[: begin[s + 1] - begin[s]] = 0.0
                 for t in range(patch_begin[p], patch_begin[p + 1]):
-                    if t == s or not fitted[t, 0] > 0.0:
+                    if t == s or not value[t, 0] > 0.0:
                         continue
                     near = True
                     for a in range(3):
-                        reach = 5.0 * math.exp(fitted[t, 4 + a]) + 1.0
+                        reach = 5.0 * math.exp(value[t, 4 + a]) + 1.0
                         if (
-                            fitted[t, 1 + a] + reach < low[s, a]
-                            or fitted[t, 1 + a] - reach > low[s, a] + length[s, a]
+                            value[t, 1 + a] + reach < low[s, a]
+                            or value[t, 1 + a] - reach > low[s, a] + length[s, a]
                         ):
                             near = False
                             break
                     if not near:
                         continue
                     for a in range(3):
-                        _table(
-                            low[s, a], length[s, a], fitted[t, 1 + a], fitted[t, 4 + a], theirs[a]
-                        )
+                        _table(low[s, a], length[s, a], value[t, 1 + a], value[t, 4 + a], theirs[a])
                     for e in range(begin[s], begin[s + 1]):
                         i = order[e]
                         other[e - begin[s]] += (
-                            fitted[t, 0]
+                            value[t, 0]
                             * theirs[0, 0, place[0, i] - low[s, 0]]
                             * theirs[1, 0, place[1, i] - low[s, 1]]
                             * theirs[2, 0, place[2, i] - low[s, 2]]
                         )
+                top = order[begin[s]]
+                for e in range(begin[s], begin[s + 1]):
+                    if counts[order[e]] > counts[top]:
+                        top = order[e]
                 good = False
                 chi, used = 0.0, 0
                 for turn in range(_TURNS):
@@ -272,7 +279,7 @@ def fit_profiles(
                         jacobian[0] = x * y * z
                         model = here[0] * jacobian[0]
                         if turn == _CHOICE:
-                            silent[e - begin[s]] = model * model < 1e-4 * variance[i]
+                            silent[e - begin[s]] = model * model < _SILENT * variance[i]
                         if turn >= _CHOICE and silent[e - begin[s]]:
                             continue
                         jacobian[1] = here[0] * tables[0, 1, c] * y * z
@@ -294,6 +301,10 @@ def fit_profiles(
                             for b in range(a + 1):
                                 matrix[a, b] += scaled * jacobian[b]
                     for a in range(3):
+                        if here[4 + a] <= _NARROWEST:
+                            # anywhere in its cell, unless it shows in two
+                            matrix[1 + a, 1 + a] += 12.0
+                            vector[1 + a] += 12.0 * (place[a, top] - here[1 + a])
                         matrix[4 + a, 4 + a] += tightness[a]
                         vector[4 + a] += tightness[a] * (usual[a] - here[4 + a])
                     if used < 4 or not _invert(matrix, _P, factor, inverse):
@@ -335,8 +346,4 @@ def fit_profiles(
                             covariance[s, a, b] = inflation * inverse[a, b]
                 else:
                     misfit[s] = np.nan
-                    for k in range(_P):
-                        here[k] = value[s, k]
-    for s in range(spots):
-        if not math.isnan(misfit[s]):
-            value[s] = fitted[s]
+                    here[0] = 0.0

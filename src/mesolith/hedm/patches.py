@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm._kernels_patches import (
     cut_patches,
+    facts_of_spots,
     join_neighbours,
     judge_patches,
     sorted_by_spot,
     summits_with_seed,
 )
-from mesolith.hedm._kernels_peaks import CORE, MASKED, RIM, SATURATED
+from mesolith.hedm._kernels_peaks import MASKED, RIM, SATURATED
 from mesolith.hedm._kernels_profile import fit_profiles, moments
 from mesolith.hedm.search_settings import PeakSearch
 from mesolith.hedm.voxels import Voxels
 
 # standard deviation of white noise after weights 1 2 1 along three axes, over 64
 NOISE_FACTOR = np.sqrt(6.0**3) / 64.0
-_SWEEPS = 3
+_SWEEPS = 2
 _STRONG, _ENOUGH = 20.0, 40
 
 
@@ -206,26 +207,23 @@ def _measured(
     usable = voxels.flags & (SATURATED | MASKED) == 0
     value, covariance = np.zeros((count, 7)), np.zeros((count, 7, 7))
     misfit = np.full(count, np.nan)
-    moments(
-        *(begin, order, place, voxels.counts, voxels.variance, usable),
-        *(gain, frames, value, covariance),
-    )
     if search.profile:
         fit_profiles(
             *(begin, order, patch_begin, place, voxels.smooth, voxels.counts, voxels.variance),
             *(usable, gain, frames, usual.logarithms, usual.tightness, _SWEEPS),
             *(value, covariance, misfit),
         )
-    starts = begin[:-1]
-    counts = voxels.counts[order].astype(np.float64)
-    maximum = np.maximum.reduceat(counts, starts)
-    sigmas = counts / np.sqrt(voxels.variance[order])
-    clear = np.add.reduceat(np.where(sigmas > 2.0, counts, 0.0), starts)
-    sharp = np.maximum.reduceat(sigmas, starts) > 6.0
-    core = voxels.flags[order] & CORE > 0
-    frame = voxels.frame[order].astype(np.int64)
-    flags = np.where(core | (voxels.flags[order] & MASKED > 0), voxels.flags[order], 0)
-    saturated = np.bitwise_or.reduceat(flags, starts) & SATURATED > 0
+    moments(
+        *(begin, order, place, voxels.counts, voxels.variance, usable),
+        *(gain, frames, np.isnan(misfit), value, covariance),
+    )
+    maximum, share = np.zeros(count), np.zeros(count)
+    pixels, flags = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    first_last = np.zeros((count, 2), np.int64)
+    facts_of_spots(
+        *(begin, order, voxels.frame, voxels.counts, voxels.variance, voxels.flags),
+        *(maximum, pixels, first_last, flags, share),
+    )
     sizes = np.diff(patch_begin)
     return Measured(
         place=value[:, 1:4],
@@ -234,15 +232,10 @@ def _measured(
         intensity_se=np.sqrt(covariance[:, 0, 0]),
         maximum=maximum,
         widths=np.exp(value[:, 4:]),
-        pixels=np.add.reduceat(core.astype(np.int64), starts),
-        frames=np.column_stack(
-            [
-                np.minimum.reduceat(np.where(core, frame, 2**40), starts),
-                np.maximum.reduceat(np.where(core, frame, -1), starts),
-            ]
-        ),
-        flags=np.bitwise_or.reduceat(flags, starts).astype(np.int64),
+        pixels=pixels,
+        frames=first_last,
+        flags=flags,
         shared=np.repeat(sizes > 1, sizes),
         misfit=misfit,
-        share=np.where(sharp & ~saturated, maximum / np.where(sharp, clear, 1.0), 0.0),
+        share=share,
     )
