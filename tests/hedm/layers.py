@@ -35,7 +35,9 @@ def layer(count: int, seed: int, station: Station | None = None, **plan: Any) ->
     """Grains of 12.95 angstrom on the first seven rings of I-43d."""
     rng = np.random.default_rng(seed)
     station = Station() if station is None else station
-    return measure_spots(random_grains(rng, count), reflections_of(), station, SpotPlan(**plan), rng)
+    return measure_spots(
+        random_grains(rng, count), reflections_of(), station, SpotPlan(**plan), rng
+    )
 
 
 def instrument_of(station: Station) -> Instrument:

@@ -15,9 +15,9 @@ from mesolith.hedm.phase_rings import phase_rings
 from mesolith.virtual.hedm.spot_lists import VirtualLayer
 from mesolith.virtual.hedm.station import Station
 from tests.hedm.layers import (
-    A,
     SETTINGS,
     UPRIGHT,
+    A,
     compare,
     instrument_of,
     layer,
@@ -198,7 +198,9 @@ def test_two_phases() -> None:
 
 
 def test_a_trigonal_crystal() -> None:
-    ruby = phase_rings("ruby", 167, np.array([4.76, 4.76, 12.99, *np.radians([90, 90, 120])]), count=6)
+    ruby = phase_rings(
+        "ruby", 167, np.array([4.76, 4.76, 12.99, *np.radians([90, 90, 120])]), count=6
+    )
     spots, lattice, position = predicted_layer(UPRIGHT, ruby, 20, 12)
     grains = index_spots(spots, UPRIGHT, (ruby,), SETTINGS).grains
     assert len(grains) == 20
