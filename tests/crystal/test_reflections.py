@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mesolith.crystal.reflections import allowed_reflections, rings
+from mesolith.crystal.reflections import allowed_reflections, equivalent_reflections, rings
 
 CUBE = np.array([12.95, 12.95, 12.95, *[np.pi / 2] * 3])
 
@@ -52,3 +52,8 @@ def test_the_supergroup_allows_nothing_that_the_subgroup_lacks() -> None:
     assert np.all(only[:, 0] == 0)
     assert np.all(only[:, 1:] % 2 == 1)
     assert {(1, 3), (1, 5), (3, 5), (1, 7), (3, 7)} <= {tuple(row) for row in only[:, 1:].tolist()}
+
+
+def test_equivalent_reflections_with_their_mates() -> None:
+    assert len(equivalent_reflections(220, (3, 2, 1))) == 48
+    assert equivalent_reflections(1, (1, 2, 3)).tolist() == [[-1, -2, -3], [1, 2, 3]]

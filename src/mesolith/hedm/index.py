@@ -47,6 +47,7 @@ class Pass:
 
 
 PASSES = (Pass(30.0, 0.6, 1, 0.7), Pass(15.0, 0.5, 3, 0.55), Pass(10.0, 0.4, 6, 0.4))
+_MOST_REPEATS = 4  # of the last, while it finds something
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +261,12 @@ def find_grains(index: LayerIndex) -> Found:
     matches = index.match(grains)
     chance = np.full(index.table.rings, np.nan)
     explained = np.zeros(index.lookup.order.size, dtype=np.bool_)
-    for boldness in PASSES:
+    for number in range(len(PASSES) + _MOST_REPEATS):
+        boldness = PASSES[min(number, len(PASSES) - 1)]
         new = index.search(explained, boldness)
         if not len(new):
+            if number >= len(PASSES):
+                break
             continue
         new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
         new = new.rows(np.isfinite(refined.variance))
