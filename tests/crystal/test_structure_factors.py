@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import gemmi
@@ -163,3 +164,56 @@ def test_no_intensity_without_atoms_or_tables(tmp_path: Path) -> None:
         form_factors("Og", np.array([0.1]), None)
     with pytest.raises(InvalidValueError, match="beyond backscattering at 3 keV"):
         powder_intensities(cif, np.array([[6, 0, 0]]), 3.0, space_group=229)
+
+
+RUBY = """data_ruby
+_cell_length_a 4.7608
+_cell_length_b 4.7608
+_cell_length_c 12.99568
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 120
+_space_group_name_H-M_alt 'R -3 c :H'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_U_iso_or_equiv
+Al1 Al 0 0 0.35216 0.0033
+O1 O 0.30624 0 0.25 0.0040
+"""
+
+
+@pytest.mark.parametrize("sweep", [0, 1, 2])
+def test_measured_intensities_of_a_ruby(
+    measured: Callable[[str], Path], tmp_path: Path, sweep: int
+) -> None:
+    """Summed counts of HEXRD's spots follow abs(F)^2, Lorentz' and the polarisation factor.
+
+    Medians of the families with at least six spots and none near saturation; some spots of a
+    family lie in a shadow, all others agree within some per cent.
+    """
+    cif = tmp_path / "ruby.cif"
+    cif.write_text(RUBY)
+    name = f"hedm/hexrd_single_GE/results/RUBY_SWEEP_{sweep}/spots_00000.out"
+    spots = np.loadtxt(measured(name))
+    spots = spots[np.isfinite(spots).all(axis=1)]
+    square = np.abs(structure_factors(cif, spots[:, 2:5].astype(np.int64), 80.725)) ** 2
+    # HEXRD's eta counts from its x, which lies across beam and rotation axis
+    two_theta, eta = spots[:, 10], spots[:, 11]
+    across, up = np.sin(two_theta) * np.cos(eta), np.sin(two_theta) * np.sin(eta)
+    direction = np.column_stack([np.cos(two_theta), -across, up])
+    expected = lorentz_factor(np.sin(two_theta), np.cos(eta)) * polarisation_factor(direction)
+    families = []
+    for family in np.unique(np.round(square)):
+        rows = np.round(square) == family
+        if rows.sum() >= 6 and spots[rows, 6].max() < 13_500.0:
+            families.append((family, np.median(spots[rows, 5] / expected[rows])))
+    strength, seen = np.log(np.array(families)).T
+    assert len(families) >= 15
+    assert np.ptp(strength) > math.log(15.0)
+    assert np.polyfit(strength, seen, 1)[0] == pytest.approx(1.0, abs=0.06)
+    away = seen - strength - np.median(seen - strength)
+    assert np.median(np.abs(away)) < 0.10

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 CELLS = 4096
-STRIP = 64
+STRIP = 16
 _PER_WORD = 5
 TAIL = np.int16(-32768)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -21,6 +21,7 @@ _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _U30, _U27, _U31, _U11, _U12 = (np.uint64(k) for k in (30, 27, 31, 11, 12))
 _MASK = np.uint64(CELLS - 1)
+_INVERSE = 1.0 / np.maximum(np.arange(1002.0), 1.0)
 _UNIT = 1.0 / 9007199254740992.0  # 2^-53
 
 
@@ -46,7 +47,7 @@ def poisson(mean: float, uniform: float, other: float) -> int:
     left = uniform - chance
     while left >= 0.0 and count < 1000:
         count += 1
-        chance *= mean / count
+        chance *= mean * _INVERSE[count]
         left -= chance
     return count
 
@@ -154,28 +155,36 @@ def draw_frame(
     rows, columns = signal.shape
     width = cumulative.shape[1]
     counter = mixed(seed)
-    line = np.empty(columns + _PER_WORD, dtype=np.int32)
+    line = np.empty(columns, dtype=np.int32)
+    place_of, cell_of = np.empty(columns, dtype=np.int64), np.empty(columns, dtype=np.int64)
     for y in range(rows):
+        # five pixels from one word; most of them need nothing else
+        unsure = 0
         for first in range(0, columns, _PER_WORD):
             counter += _GOLDEN
             bits = mixed(counter)
             for x in range(first, min(first + _PER_WORD, columns)):
-                cell = np.int64(bits & _MASK)
+                cell = bits & _MASK
                 bits = bits >> _U12
-                k = level[y, x]
-                value = np.int32(table[k, cell])
+                value = table[level[y, x], cell]
+                line[x] = value
                 if value == TAIL:
-                    counter += _GOLDEN
-                    place = (cell + np.float64(mixed(counter) >> _U11) * _UNIT) / CELLS
-                    below, above = 0, width - 1
-                    while below < above:
-                        middle = (below + above) // 2
-                        if cumulative[k, middle] > place:
-                            above = middle
-                        else:
-                            below = middle + 1
-                    value = np.int32(lowest[k] + below)
-                line[x] = value + np.int32(dark[y, x])
+                    place_of[unsure] = x
+                    cell_of[unsure] = cell
+                    unsure += 1
+        for i in range(unsure):
+            x = place_of[i]
+            k = level[y, x]
+            counter += _GOLDEN
+            place = (cell_of[i] + np.float64(mixed(counter) >> _U11) * _UNIT) / CELLS
+            below, above = 0, width - 1
+            while below < above:
+                middle = (below + above) // 2
+                if cumulative[k, middle] > place:
+                    above = middle
+                else:
+                    below = middle + 1
+            line[x] = lowest[k] + below
         for part in range(touched.shape[1]):
             if not touched[y, part]:
                 continue
@@ -192,4 +201,4 @@ def draw_frame(
                         two = np.float64(mixed(counter) >> _U11) * _UNIT
                     line[x] += poisson(expected, one, two)
         for x in range(columns):
-            frame[y, x] = min(max(line[x], 0), ceiling)
+            frame[y, x] = min(max(line[x] + dark[y, x], 0), ceiling)

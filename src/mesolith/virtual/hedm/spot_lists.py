@@ -209,13 +209,10 @@ def merged(
     slow_count, fast_count = station.shape
     share = reach_omega / _TURN
     turn = np.mod((omega - station.omega_start) / _TURN, 1.0)
-    counts = np.array(
-        [
-            math.ceil(fast_count / _BOX_PX),
-            math.ceil(slow_count / _BOX_PX),
-            max(3, min(2048, math.floor(1.0 / share))),
-        ]
-    )
+    across = [math.ceil(fast_count / _BOX_PX), math.ceil(slow_count / _BOX_PX)]
+    # a few times as many boxes as spots, most of them off the rings and empty
+    slices = min(4 * len(fast) // (across[0] * across[1]), math.floor(1.0 / share))
+    counts = np.array([*across, max(3, slices)])
     # the first pixel begins at -0.5
     places = np.stack([fast, slow]) + 0.5
     box = np.minimum((places / _BOX_PX).astype(np.int64), counts[:2, None] - 1)
