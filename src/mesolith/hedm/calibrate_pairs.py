@@ -95,14 +95,14 @@ def calibrate_from_pairs(
     draw = np.random.default_rng(seed)
     current, change = instrument, dict.fromkeys(names, 0.0)
     everything = tuple(dict.fromkeys((*names, *SCALE)))
+    fitted = [everything.index(name) for name in names]
     for factor in _NARROWING:
         within = windows.narrowed(factor)
         pairs, spacing = _loose_pairs(current, spots, spacings, within, windows.omega, draw)
         _enough(len(pairs))
+        jacobian = _slopes(current, spots, pairs, spacing, everything)
         for _ in range(2):  # the second time from where the first came
             residual = pair_residuals(current, spots, pairs, spacing)
-            jacobian = _slopes(current, spots, pairs, spacing, everything, residual)
-            fitted = [everything.index(name) for name in names]
             step, covariance, share, spread = _mixture_fit(residual, jacobian[:, :, fitted], within)
             _enough(round(float(share.sum())))
             update = dict(zip(names, step.tolist(), strict=True))
@@ -229,13 +229,12 @@ def _slopes(
     pairs: IntArray,
     spacing: FloatArray,
     names: Sequence[str],
-    residual: FloatArray,
 ) -> FloatArray:
     """Derivatives (m, 3, names) of the residuals by differences."""
-    out = np.zeros((*residual.shape, len(names)))
+    out = np.zeros((len(pairs), 3, len(names)))
     for k, name in enumerate(names):
         if name == "lattice":
-            out[:, 2, k] = 1.0 + residual[:, 2]
+            out[:, 2, k] = 1.0
             continue
         step = next((size for start, size in _STEP.items() if name.startswith(start)), _SMALL_ANGLE)
         ends = [
