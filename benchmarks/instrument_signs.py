@@ -148,12 +148,14 @@ def main() -> int:
             return 2
         for file in chosen:
             turns = list(turns_of(file))
-            left = [turn for turn in turns if not notices(turn, folder)]
+            left = []
+            for turn in turns:
+                if not notices(turn, folder):
+                    left.append(turn)
+                    print(f"    {file}:{turn.line}:{turn.column}: {turn.text}", flush=True)
             survivors += left
             noticed[file] = [len(turns) - len(left), len(turns)]
             print(f"{file}: {noticed[file][0]} of {len(turns)} signs noticed", flush=True)
-            for turn in left:
-                print(f"    line {turn.line}, column {turn.column}: {turn.text}", flush=True)
     unexplained = [t for t in survivors if t.text.replace(" ", "") not in HARMLESS]
     if chosen == list(FILES):
         write_result(
