@@ -10,7 +10,7 @@ import pytest
 from mesolith.errors import ContradictionError
 from mesolith.hedm.calibrate import calibrate_station
 from mesolith.hedm.calibrate_grains import GrainSpots
-from mesolith.hedm.plausibility import ring_scale, rotation_sense
+from mesolith.hedm.plausibility import fit_rings, rotation_sense
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.parameters import moved
 from mesolith.records.spots import Spots
@@ -50,7 +50,8 @@ def test_a_rough_station_becomes_the_true_one(made: Layer) -> None:
             made.hkl[own],
         )
 
-    found = calibrate_station(station(), made.spots, SPACINGS, find_grains)
+    start = moved(station(), {"shift_y": -2000.0, "shift_z": 1000.0})
+    found = calibrate_station(start, made.spots, SPACINGS, find_grains)
     assert len(asked) == 2
     true, ours = station(**TRUE), found.calibration.instrument
     off = ours.panels[0].origin - true.panels[0].origin
@@ -84,8 +85,11 @@ def test_random_spots_have_no_sense_of_rotation(made: Layer) -> None:
 
 
 @pytest.mark.parametrize("factor", [0.95, 1.0, 1.04])
-def test_the_rings_say_how_far_the_scale_is_off(made: Layer, factor: float) -> None:
-    wrong = moved(station(**TRUE), {"distance": (factor - 1.0) * 2.219e6})
-    scale = ring_scale(wrong, made.spots, SPACINGS)
-    assert scale.factor == pytest.approx(factor, abs=2e-3)
-    assert scale.share > 5.0 * scale.chance
+def test_the_rings_say_how_far_centre_and_scale_are_off(made: Layer, factor: float) -> None:
+    changes = {"distance": (factor - 1.0) * 2.219e6, "shift_y": -2600.0, "shift_z": 1300.0}
+    rings = fit_rings(moved(station(**TRUE), changes), made.spots, SPACINGS)
+    assert rings.factor == pytest.approx(factor, abs=2e-3)
+    # a shift on a panel moves with the distance at most by as much
+    assert rings.shift_y == pytest.approx(2600.0, abs=300.0)
+    assert rings.shift_z == pytest.approx(-1300.0, abs=300.0)
+    assert rings.share > 5.0 * rings.chance

@@ -112,6 +112,26 @@ def test_the_scale_is_shared_as_the_priors_say(made: Layer) -> None:
     assert result.scale.sigma[2] > 100.0 * result.scale.sigma[0]
 
 
+@pytest.mark.parametrize("stated", [0.5, 3.0])
+def test_a_prior_counts_as_stated_whatever_the_spots_state(made: Layer, stated: float) -> None:
+    """Spots whose errors are stated wrong by a factor change neither results nor errors."""
+    wrong = replace(made.spots, covariance=stated**2 * made.spots.covariance)
+    matches = _matches(made, np.random.default_rng(15))
+    truth = moved(station(), TRUE)
+    off = moved(truth, {"distance": 60.0})
+    results = [
+        calibrate_from_grains(off, spots, matches, prior={"distance": 20.0}).calibration
+        for spots in (made.spots, wrong)
+    ]
+    for result in results:
+        k = result.name.index("distance")
+        assert result.sigma("distance") == pytest.approx(20.0, rel=0.05)
+        assert abs(result.change[k]) < 20.0  # the prior holds it, 60 um off as it is
+    np.testing.assert_allclose(results[0].change, results[1].change, rtol=0.02, atol=1e-6)
+    np.testing.assert_allclose(results[0].covariance, results[1].covariance, rtol=0.1, atol=1e-9)
+    assert results[1].scatter == pytest.approx(results[0].scatter / stated**2, rel=0.01)
+
+
 def test_the_best_grains_are_those_with_most_spots_of_their_own(made: Layer) -> None:
     matches = _matches(made, np.random.default_rng(0))
     shared = matches.spot.copy()

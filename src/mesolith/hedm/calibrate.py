@@ -16,12 +16,11 @@ from mesolith.hedm.calibrate_grains import (
     calibrate_from_grains,
 )
 from mesolith.hedm.calibrate_pairs import calibrate_from_pairs
-from mesolith.hedm.plausibility import ring_scale, rotation_sense
+from mesolith.hedm.plausibility import fit_rings, rotation_sense
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.parameters import beam_on_panels, moved
 from mesolith.records.spots import Spots
 
-_RINGS_OFF = 0.003  # relative; nearer ones the pairs reach themselves
 _RINGS_CLEAR = 1.5  # share on rings over that of chance
 
 FindGrains = Callable[[Instrument], GrainSpots]
@@ -40,9 +39,10 @@ def calibrate_station(
 ) -> GrainCalibration:
     """From a rough instrument to one calibrated on its own grains.
 
-    The sense of rotation is checked, the distance set so that spots lie on rings, roll, wedge,
-    centre and tilts are taken from loose Friedel pairs, and then, ``rounds`` times, grains are
-    found with the instrument at hand and the instrument is fitted to the best of them.
+    Centre and distance are set so that spots lie on rings, the sense of rotation is checked,
+    roll, wedge, centre and tilts are taken from loose Friedel pairs, and then, ``rounds`` times,
+    grains are found with the instrument at hand and the instrument is fitted to the best of
+    them.
 
     Parameters
     ----------
@@ -65,6 +65,17 @@ def calibrate_station(
     InvalidValueError
         Too few pairs, or too few spots of the grains.
     """
+    rings = fit_rings(instrument, spots, spacings)
+    if rings.share > _RINGS_CLEAR * rings.chance:
+        distance = float(np.linalg.norm(beam_on_panels(instrument)))
+        instrument = moved(
+            instrument,
+            {
+                "shift_y": rings.shift_y,
+                "shift_z": rings.shift_z,
+                "distance": distance * (1.0 / rings.factor - 1.0),
+            },
+        )
     sense = rotation_sense(instrument, spots, spacings)
     if sense.sign < 0:
         raise ContradictionError(
@@ -73,10 +84,6 @@ def calibrate_station(
             remedy="Reverse the sign of omega, or the frames are mirrored: check the detector "
             "file. A mirrored detector and a reversed omega together look right.",
         )
-    scale = ring_scale(instrument, spots, spacings)
-    if abs(np.log(scale.factor)) > _RINGS_OFF and scale.share > _RINGS_CLEAR * scale.chance:
-        distance = float(np.linalg.norm(beam_on_panels(instrument)))
-        instrument = moved(instrument, {"distance": distance * (1.0 / scale.factor - 1.0)})
     current = calibrate_from_pairs(instrument, spots, spacings).instrument
     for _ in range(max(rounds, 1)):
         matches = best_matches(find_grains(current), most=most_grains)

@@ -23,7 +23,7 @@ from mesolith.instrument.calibration import (
 )
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.parameters import moved, spots_by_instrument
-from mesolith.instrument.predict import linearise_spots
+from mesolith.instrument.predict import Linearised, linearise_spots
 from mesolith.instrument.scattering import reciprocal_from_lattice_vectors
 from mesolith.records.spots import Spots
 
@@ -121,7 +121,8 @@ def calibrate_from_grains(
     -------
     found
         The covariance is multiplied by the scatter of the residuals. Parameters with a prior are
-        fitted and listed with the others.
+        fitted and listed with the others. In ``scale`` the tie of the grains' dilations to the
+        reference lattice counts as data, priors do not.
 
     Raises
     ------
@@ -153,11 +154,12 @@ def calibrate_from_grains(
     scatter, total = 1.0, np.zeros(len(everything))
     for _ in range(_MOST_ROUNDS):
         information, right, blocks, scatter, used = system.reduced(state, everything)
-        # relative units of the scale: one prior, one size
-        damped = information + np.diag(weights_of_prior / scatter)
+        # the information counts in stated errors, which are off by the scatter; a prior is not
+        known = scatter * weights_of_prior
+        damped = information + np.diag(known)
         covariance = np.linalg.pinv(damped[np.ix_(free, free)], hermitian=True, rcond=1e-13)
         step = np.zeros(len(everything))
-        step[free] = covariance @ (right - weights_of_prior / scatter * total)[free]
+        step[free] = covariance @ (right - known * total)[free]
         state = system.advanced(state, blocks, step, everything)
         total += step
         if np.abs(step[free] / np.sqrt(np.diagonal(covariance))).max() < _CLOSE * np.sqrt(scatter):
@@ -257,7 +259,7 @@ class _System:
         names: Sequence[str],
         g: FloatArray,
         position: FloatArray,
-        spots: object,
+        spots: Linearised,
     ) -> FloatArray:
         """Derivatives (n, 3, p) by the parameters; the reference lattice moves no spot."""
         of_instrument = [name for name in names if name != "lattice"]
@@ -267,7 +269,7 @@ class _System:
             g=g,
             position=position,
             panel=self.panel,
-            spots=spots,  # type: ignore[arg-type]
+            spots=spots,
         )
         unit = relative_units(state.instrument)
         common = np.zeros((len(g), 3, len(names)))

@@ -32,6 +32,7 @@ _MOST_FIRST = 12_000  # spots whose mates are looked for
 _MOST_RINGS = 4
 _FEWEST_PAIRS = 200
 _ROUNDS = 60
+_NARROWING = (1.0, 1.0, 3.0, 6.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +95,16 @@ def calibrate_from_pairs(
     draw = np.random.default_rng(seed)
     current, change = instrument, dict.fromkeys(names, 0.0)
     everything = tuple(dict.fromkeys((*names, *SCALE)))
-    for factor in (1.0, 3.0, 6.0):
+    fitted = [everything.index(name) for name in names]
+    for factor in _NARROWING:
         within = windows.narrowed(factor)
         pairs, spacing = _loose_pairs(current, spots, spacings, within, windows.omega, draw)
-        if len(pairs) < _FEWEST_PAIRS:
-            raise InvalidValueError(
-                f"{len(pairs)} Friedel pairs were found, {_FEWEST_PAIRS} are needed",
-                remedy="Check the rings' d, that omega spans more than half a turn, its sign, and "
-                "the distance; or widen the windows.",
-            )
+        _enough(len(pairs))
+        jacobian = _slopes(current, spots, pairs, spacing, everything)
         for _ in range(2):  # the second time from where the first came
             residual = pair_residuals(current, spots, pairs, spacing)
-            jacobian = _slopes(current, spots, pairs, spacing, everything, residual)
-            fitted = [everything.index(name) for name in names]
             step, covariance, share, spread = _mixture_fit(residual, jacobian[:, :, fitted], within)
+            _enough(round(float(share.sum())))
             update = dict(zip(names, step.tolist(), strict=True))
             current = moved(current, update)
             change = {name: change[name] + update[name] for name in names}
@@ -122,6 +119,15 @@ def calibrate_from_pairs(
         round(float(share.sum())),
         scale_from_information(information, everything, instrument),
     )
+
+
+def _enough(count: int) -> None:
+    if count < _FEWEST_PAIRS:
+        raise InvalidValueError(
+            f"{count} Friedel pairs were found, {_FEWEST_PAIRS} are needed",
+            remedy="Check the rings' d, that omega spans more than half a turn, its sign, and "
+            "the distance; or widen the windows.",
+        )
 
 
 def pair_residuals(
@@ -223,13 +229,12 @@ def _slopes(
     pairs: IntArray,
     spacing: FloatArray,
     names: Sequence[str],
-    residual: FloatArray,
 ) -> FloatArray:
     """Derivatives (m, 3, names) of the residuals by differences."""
-    out = np.zeros((*residual.shape, len(names)))
+    out = np.zeros((len(pairs), 3, len(names)))
     for k, name in enumerate(names):
         if name == "lattice":
-            out[:, 2, k] = 1.0 + residual[:, 2]
+            out[:, 2, k] = 1.0
             continue
         step = next((size for start, size in _STEP.items() if name.startswith(start)), _SMALL_ANGLE)
         ends = [

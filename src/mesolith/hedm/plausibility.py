@@ -8,6 +8,7 @@ rings alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ _SURE = 6.0  # standard deviations of the counts
 _AWAY = np.deg2rad(11.0)  # where chance is counted
 _SMEAR = 0.004  # of |g| from grains off the axis, relative
 _STEP = 5e-4
+_MOST_FITTED = 10_000
+_FINEST = 100.0  # um
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,17 @@ class RotationSense:
 
 
 @dataclass(frozen=True, slots=True)
-class RingScale:
-    """By which ``factor`` all |g| must be multiplied to lie on the rings.
+class RingFit:
+    """How the spots must be moved to lie on the rings.
 
-    ``share`` of the spots lie on rings then, ``chance`` is the median over all factors tried.
+    ``shift_y`` and ``shift_z`` (um) move the panels, ``factor`` multiplies all |g|: 1.01 means
+    that |g| comes out one per cent too small, as the distance is that much too long, the
+    wavelength too long, or the lattice too small. ``share`` of the spots lie on rings then,
+    ``chance`` is the median over all factors tried.
     """
 
+    shift_y: float
+    shift_z: float
     factor: float
     share: float
     chance: float
@@ -97,30 +105,63 @@ def rotation_sense(
     return RotationSense(sign, forward, backward, chance, len(asked))
 
 
-def ring_scale(
-    instrument: Instrument, spots: Spots, spacings: FloatArray, *, most: float = 0.08
-) -> RingScale:
-    """The factor near one, by up to ``most``, that brings most spots onto rings of these d.
+def fit_rings(
+    instrument: Instrument,
+    spots: Spots,
+    spacings: FloatArray,
+    *,
+    most: float = 0.06,
+    reach: float = 4000.0,
+    seed: int = 0,
+) -> RingFit:
+    """The shift of the panels, by up to ``reach`` um, and the factor that put spots onto rings.
 
-    A factor of 1.01 means that |g| comes out one per cent too small: the distance is that much
-    too long, the wavelength too long, or the lattice too small.
+    A coarse search over all shifts and factors near one, by up to ``most``, that no tilt of a
+    degree disturbs; good to some 100 um and 1e-3.
     """
-    points = laboratory_from_spots(instrument, spots.panel, spots.fast, spots.slow)
-    length = np.linalg.norm(scattering_vectors(instrument, points, np.zeros(len(spots))), axis=1)
+    rows = np.arange(len(spots))
+    if len(rows) > _MOST_FITTED:
+        rows = np.random.default_rng(seed).choice(rows, _MOST_FITTED, replace=False)
+    ray = laboratory_from_spots(instrument, spots.panel[rows], spots.fast[rows], spots.slow[rows])
+    direction = instrument.beam.direction
+    distance = float(np.linalg.norm(beam_on_panels(instrument)))
+    along = ray @ direction
+    flat = ray * (distance / along)[:, None] - distance * direction
     log_rings = np.sort(-np.log(np.asarray(spacings)))
     edge = np.log1p(most)
-    low, high = log_rings[0] - edge - 0.1, log_rings[-1] + edge + 0.1
-    bins = int(np.ceil((high - low) / _STEP))
-    histogram, _ = np.histogram(np.log(length), bins=bins, range=(low, low + bins * _STEP))
-    # one bump a ring, as wide as grains off the axis smear it
+    low = log_rings[0] - edge - 0.1
+    bins = int(np.ceil((log_rings[-1] + edge + 0.1 - low) / _STEP))
+    # one bump a ring, as wide as grains off the axis smear it, moved by every factor
     centre = low + (np.arange(bins) + 0.5) * _STEP
-    bump = np.exp(-0.5 * ((centre[:, None] - log_rings) / _SMEAR) ** 2).max(axis=1)
-    shifts = np.arange(-int(edge / _STEP), int(edge / _STEP) + 1)
-    score = np.array([histogram @ _shifted(bump, -int(shift)) for shift in shifts])
-    share = score / max(len(spots), 1)
-    best = int(np.argmax(share))
-    return RingScale(
-        float(np.exp(shifts[best] * _STEP)), float(share[best]), float(np.median(share))
+    steps = np.arange(-int(edge / _STEP), int(edge / _STEP) + 1)
+    moved_by = centre + steps[:, None] * _STEP
+    bumps = np.zeros((len(steps), bins))
+    for ring in log_rings:
+        np.maximum(bumps, np.exp(-0.5 * ((moved_by - ring) / _SMEAR) ** 2), out=bumps)
+
+    def shares(shift_y: float, shift_z: float) -> FloatArray:
+        radius = np.hypot(flat[:, 1] + shift_y, flat[:, 2] + shift_z)
+        sine = np.sin(np.arctan2(radius, distance) / 2.0)
+        length = np.log(np.maximum(2.0 * sine / instrument.beam.wavelength, 1e-9))
+        histogram, _ = np.histogram(length, bins=bins, range=(low, low + bins * _STEP))
+        found: FloatArray = bumps @ histogram / max(len(rows), 1)
+        return found
+
+    best, place = np.zeros(len(steps)), (0.0, 0.0)
+    width = reach
+    while width > _FINEST:
+        start = place
+        for off_y, off_z in product(np.linspace(-width, width, 9), repeat=2):
+            there = (start[0] + float(off_y), start[1] + float(off_z))
+            trial = shares(*there)
+            if trial.max() > best.max():
+                best, place = trial, there
+        width /= 4.0
+    return RingFit(
+        *place,
+        float(np.exp(steps[int(np.argmax(best))] * _STEP)),
+        float(best.max()),
+        float(np.median(best)),
     )
 
 
@@ -170,13 +211,3 @@ def _second_crossings(
         features(second + away, expected, ring[asked[seen]]), 1.0, p=np.inf, return_length=True
     )
     return int(np.count_nonzero(near))
-
-
-def _shifted(values: FloatArray, by: int) -> FloatArray:
-    """Values moved to higher places by so many, with nothing coming in."""
-    out = np.zeros_like(values)
-    if by >= 0:
-        out[by:] = values[: len(values) - by]
-    else:
-        out[:by] = values[-by:]
-    return out
