@@ -8,7 +8,11 @@ from importlib.metadata import entry_points
 from mesolith.errors import SettingsError
 from mesolith.pipeline.technique import Technique, load
 
-BUILT_IN = ("mesolith.hedm:TECHNIQUE", "mesolith.echem:TECHNIQUE")
+BUILT_IN = (
+    "mesolith.hedm.frames:TECHNIQUE",
+    "mesolith.hedm:TECHNIQUE",
+    "mesolith.echem:TECHNIQUE",
+)
 ENTRY_POINT_GROUP = "mesolith.techniques"
 
 

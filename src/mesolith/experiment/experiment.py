@@ -152,11 +152,16 @@ class Experiment:
         return tuple(f for state in self.states for files in state.files.values() for f in files)
 
     def files_behind(self, key: str) -> dict[str, Path]:
-        """Files that a setting names instead of a library entry: dotted key -> path.
+        """Files that a setting names, or names instead of a library entry: dotted key -> path.
 
         A whole table gives those of all its keys.
         """
         found = {}
+        for entry in self.catalogue.entries():
+            if entry.setting.kind == "file" and key in (entry.key, entry.key.partition(".")[0]):
+                named = self.setting(entry.key)
+                if named is not None:
+                    found[entry.key] = self.folder / named
         for name in MATERIAL_KEYS:
             material = getattr(self.electrolyte, name)
             dotted = f"electrolyte.{name}"

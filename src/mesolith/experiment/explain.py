@@ -19,6 +19,7 @@ KINDS = {
     "table": "table",
     "list": "list",
     "files": "list of files",
+    "file": "file",
     "numbers": "number, or list of numbers",
     "series": "number, or a value for each state",
     "time": "date and time with its offset from UTC",
@@ -177,6 +178,7 @@ def _value_schema(declared: Setting, default: Any) -> dict[str, Any]:
         "time": {"type": "string", "format": "date-time"},
         "list": {"type": "array"},
         "files": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "file": {"type": "string", "minLength": 1},
         "table": {"type": "object"},
     }
     schema = dict(schemas[declared.kind])

@@ -249,6 +249,15 @@ class _Reader:
                 check_material(material, folder, ("electrolyte", key), self.book)
         if stiffness := values["electrolyte"].get("stiffness_gpa"):
             check_stiffness(stiffness, ("electrolyte", "stiffness_gpa"), self.book)
+        for name, table in self.keys.tables.items():
+            for key, declared in table.settings.items():
+                file = values[name].get(key) if declared.kind == "file" else None
+                if file is not None and not (folder / file).is_file():
+                    self.book.value(
+                        (name, key),
+                        f"{key}: the file {file} does not exist",
+                        f"The path is taken from {folder}.",
+                    )
         truth = values["cell"].get("truth")
         if truth is not None and not (folder / truth).is_dir():
             self.book.value(("cell", "truth"), f"there is no folder {truth}")

@@ -36,6 +36,8 @@ def checked(value: Any, declared: Setting, path: KeyPath, book: Book) -> Any:
             return _number(value, declared, path, key, book)
         case "text":
             return _readable(_text(value, path, key, book), declared, path, book)
+        case "file":
+            return _text(value, path, key, book)
         case "choice":
             return _choice(value, declared, path, key, book)
         case "flag":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
@@ -136,6 +137,18 @@ def phase_rings(
         spacing=np.array([d for d, _ in found]),
         hkl=np.concatenate(hkl),
         ring=np.concatenate(ring).astype(np.int64),
+    )
+
+
+def some_rings(phase: PhaseRings, chosen: NDArray[np.bool_]) -> PhaseRings:
+    """The same phase with the rings that ``chosen`` (rings,) marks."""
+    number = np.cumsum(chosen) - 1
+    kept = chosen[phase.ring]
+    return replace(
+        phase,
+        spacing=phase.spacing[chosen],
+        hkl=phase.hkl[kept],
+        ring=number[phase.ring[kept]].astype(np.int64),
     )
 
 

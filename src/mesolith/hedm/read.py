@@ -14,10 +14,13 @@ from mesolith.errors import (
     ContradictionError,
     DuplicateError,
     EmptyFileError,
+    SettingsError,
     UnknownFormatError,
 )
 from mesolith.hedm import TECHNIQUE
 from mesolith.hedm.beside import BESIDE, phases_beside, radius_beside
+from mesolith.hedm.frames_layers import layer_heights
+from mesolith.hedm.indexed import grain_map_from_indexed
 from mesolith.hedm.settings import Settings
 from mesolith.io.finding import Finding
 from mesolith.io.grain_file import GrainErrors, GrainFile
@@ -26,10 +29,11 @@ from mesolith.io.imaged11 import grain_map_from_ubi, read_grains_h5, read_ubi
 from mesolith.io.midas import read_midas
 from mesolith.io.midas_h5 import read_midas_h5
 from mesolith.io.recognise import recognise
-from mesolith.io.record_file import write_record
+from mesolith.io.record_file import read_record, write_record
 from mesolith.pipeline.technique import load
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
 from mesolith.records.grains import GrainMap
+from mesolith.records.indexed import IndexedGrains
 
 _ROWS = (
     *("grain_id", "position", "orientation", "lattice", "radius", "completeness", "phase"),
@@ -40,17 +44,29 @@ _SIGMAS = ("sigma_position_um", "sigma_orientation_deg", "sigma_strain")
 
 def cost(work: Work) -> Cost:
     """One second and 300 MB for 30,000 grains, by the size of the files."""
-    size = sum(source.path.stat().st_size for source in work.inputs["raw"])
+    size = sum(source.path.stat().st_size for source in work.inputs.get("raw", ()))
     return Cost(
         seconds=0.3 + size / 1.3e7, memory_bytes=150_000_000 + 20 * size, disk_bytes=size + 10_000
     )
 
 
 def compute(work: Work) -> None:
-    """Read the files of one state into one `GrainMap` (strain None), with remarks."""
-    maps = [read_grains(source.path, work.settings) for source in work.inputs["raw"]]
-    findings = [finding for read in maps for finding in read.findings]
-    grain_map = joined([source.path for source in work.inputs["raw"]], maps)
+    """One `GrainMap` (strain None) of a state from its files or its frames, with remarks."""
+    files = [source.path for source in work.inputs.get("raw", ())]
+    indexed = work.inputs.get("frames.index", ())
+    if files and indexed:
+        raise ContradictionError(
+            "the state lists both grains and the frames that they would come from",
+            where=work.label,
+            remedy="Take one of the two out of the state: its grains are used once.",
+        )
+    findings: list[Finding] = []
+    if indexed:
+        grain_map = grain_map_of_layers(work)
+    else:
+        maps = [read_grains(path, work.settings) for path in files]
+        findings += [finding for read in maps for finding in read.findings]
+        grain_map = joined(files, maps)
     grain_map, left_out = above_completeness(
         grain_map, float(work.settings["hedm.minimum_completeness"]), work.label
     )
@@ -59,6 +75,27 @@ def compute(work: Work) -> None:
         findings.append(_assumed(work))
     write_record(work.folder / "record.h5", grain_map)
     write_remarks(work.folder, [Remark(*finding) for finding in findings])
+
+
+def grain_map_of_layers(work: Work) -> GrainMap:
+    """The grains of the one layer whose frames were indexed, at its height in the sample.
+
+    Raises ``SettingsError`` for several layers, whose grains are cut by the borders between them.
+    """
+    (height, *more) = layer_heights(work.settings)
+    if more:
+        raise SettingsError(
+            f"{1 + len(more)} layers of frames: grains that a border cuts are not joined yet",
+            where=work.label,
+            remedy="Analyse one layer a state.",
+        )
+    grains = read_record(work.inputs["frames.index"][0].record_file, IndexedGrains)
+    radius = float(work.settings["cell.diameter_um"] or 0.0) / 2.0
+    if not radius:
+        radius = float(work.settings["frames.sample_radius_um"])
+    lit = math.pi * radius**2 * float(work.settings["frames.beam_height_um"])
+    grain_map = grain_map_from_indexed(grains, volume=lit)
+    return replace(grain_map, position=grain_map.position + np.array([0.0, 0.0, height]))
 
 
 def read_grains(path: Path, settings: Mapping[str, Any]) -> GrainFile:

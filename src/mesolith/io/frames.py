@@ -120,6 +120,12 @@ def open_frames(
     )
 
 
+def open_source(path: Path, *, dataset: str | None = None) -> FrameSource:
+    """Frames of one file as it holds them, in its own order; raises as `open_frames` does."""
+    (source,) = _sources([path], dataset, False)
+    return source
+
+
 def format_of(path: Path) -> str:
     """Name of the format that a file of frames has, by its content.
 

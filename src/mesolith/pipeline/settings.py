@@ -18,9 +18,10 @@ _REQUIRED: Any = object()
 class Setting:
     """Declaration of one key.
 
-    ``kind`` is "number", "integer", "text", "choice", "flag", "table", "list", "files", "numbers"
-    (a number, or a list of numbers), "series" (a number, or a list of tables {state, value}) or
-    "time" (a date-time with its offset).
+    ``kind`` is "number", "integer", "text", "choice", "flag", "table", "list", "files", "file" (its
+    content counts as an input of the steps that ask for the key), "numbers" (a number, or a list
+    of numbers), "series" (a number, or a list of tables {state, value}) or "time" (a date-time
+    with its offset).
     ``minimum`` and ``maximum`` bound a number and are allowed values themselves.
     ``important`` marks a condition that the report names on its first page when it is missing.
     ``reads`` is the dotted name of a function that reads a text and raises `InvalidValueError`

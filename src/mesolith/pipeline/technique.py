@@ -31,7 +31,8 @@ class Step:
     inputs
         Names of steps, or "raw" for the files of the technique in that state. A step at "state"
         gets one source per input (one per raw file, one per part); at "pair" two, earlier first;
-        at "cell" all, in the order of the states. An input with a trailing "?" may be absent.
+        at "cell" all, in the order of the states. An input with a trailing "?" may be absent; of
+        inputs that all may, one must be there.
     settings
         Dotted keys of cell.toml on which the result depends ("conditions.stack_pressure_mpa",
         "hedm.sigma_position_um", "state.after"). Their values, defaults filled in, are part of

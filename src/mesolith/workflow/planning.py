@@ -59,12 +59,14 @@ class Planner:
             wanted = [name for name in step.inputs if not name.endswith("?")]
             found = all(self._exists(name, technique) for name in wanted)
             return [WHOLE_CELL] if found else []
+        needed = [name for name in step.inputs if not name.endswith("?")]
+        # of inputs that may all be absent one must be there
+        enough = all if needed else any
+        asked = needed or [name.removesuffix("?") for name in step.inputs]
         having = [
             index
             for index in range(len(self.experiment.states))
-            if all(
-                self._has(name, index, technique) for name in step.inputs if not name.endswith("?")
-            )
+            if enough(self._has(name, index, technique) for name in asked)
         ]
         return having if step.per == "state" else having[:-1]
 

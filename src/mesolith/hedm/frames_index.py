@@ -1,0 +1,118 @@
+"""Steps frames.index and frames.assign: grains of each layer, and whose spot is whose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mesolith.errors import EmptyFileError, SettingsError
+from mesolith.hedm.frames_layers import detector_of, layer_heights
+from mesolith.hedm.index_settings import IndexSettings
+from mesolith.hedm.indexed import index_spots
+from mesolith.hedm.phase_rings import PhaseRings, phase_rings, some_rings
+from mesolith.io.record_file import read_record, write_record
+from mesolith.materials.loader import Material, load_material
+from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
+from mesolith.records.indexed import SpotAssignment
+from mesolith.records.spots import Spots
+
+_ASSIGNMENT = "assignment.h5"
+_AROUND = 100.0  # um, for a sample that is not centred
+_SAME = 0.01  # of a spacing, within which rings of two phases are one
+
+
+def parts(work: Work) -> list[dict[str, int]]:
+    """One part a layer."""
+    return [{"layer": layer} for layer in range(len(layer_heights(work.settings)))]
+
+
+def cost(work: Work) -> Cost:
+    """Some seconds for the 3,000 grains of a full layer."""
+    return Cost(seconds=10.0, memory_bytes=1_500_000_000, disk_bytes=150_000_000)
+
+
+def compute(work: Work) -> None:
+    """Grains of one layer, and beside them the assignment of its spots."""
+    layer = int(work.selector["layer"])
+    spots = read_record(work.inputs["frames.spots"][layer].record_file, Spots)
+    detector = detector_of(work)
+    indexed = index_spots(
+        spots, detector.instrument, phases_of(work), settings_of_index(work.settings)
+    )
+    if not len(indexed.grains):
+        raise EmptyFileError(
+            f"none of {len(spots)} spots belongs to a grain that its spots make likelier than "
+            "chance",
+            where=f"{work.label}, layer {layer + 1}",
+            remedy="Are detector, electrolyte and frames.first_ring those of this measurement? "
+            "Fewer spots are expected with a higher frames.threshold.",
+        )
+    write_record(work.folder / "record.h5", indexed.grains)
+    write_record(work.folder / _ASSIGNMENT, indexed.assignment)
+    grains = indexed.grains
+    below = int((grains.completeness < 0.7).sum())
+    text = (
+        f"{len(grains)} grains on {int(grains.spots.sum())} of {len(spots)} spots; "
+        f"{below} with a completeness below 0.70"
+    )
+    write_remarks(work.folder, [Remark("note", f"{work.label}, layer {layer + 1}", text)])
+
+
+def compute_assignment(work: Work) -> None:
+    """The assignment of spots that indexing left beside its grains, as a record."""
+    source = work.inputs["frames.index"][0]
+    write_record(work.folder / "record.h5", read_record(source.path / _ASSIGNMENT, SpotAssignment))
+
+
+def phases_of(work: Work) -> tuple[PhaseRings, ...]:
+    """The measured rings of the electrolyte, and of its second phase where one is named.
+
+    The second phase is looked for on the rings of the first, as far as its group allows them.
+    """
+    material = _material(work, "electrolyte.material")
+    if material is None:
+        raise SettingsError(
+            "the electrolyte has no material, so its rings are not known",
+            where="[electrolyte]",
+            remedy='Add material = "LLZTO-I-43d", another library name, or a CIF file.',
+        )
+    first = int(work.settings["frames.first_ring"]) - 1
+    last = first + int(work.settings["frames.rings"])
+    main = phase_rings(material.name, material.space_group, material.lattice, count=last)
+    found = [some_rings(main, np.arange(len(main.spacing)) >= first)]
+    second = _material(work, "electrolyte.second_phase")
+    if second is not None:
+        low, high = found[0].spacing.min() * (1.0 - _SAME), found[0].spacing.max() * (1.0 + _SAME)
+        whole = phase_rings(second.name, second.space_group, second.lattice, d_min=float(low))
+        found.append(some_rings(whole, whole.spacing <= high))
+    return tuple(found)
+
+
+def settings_of_index(settings: Mapping[str, Any]) -> IndexSettings:
+    """Bounds of the search from [frames] and the size of the cell."""
+    radius, diameter = settings["frames.sample_radius_um"], settings["cell.diameter_um"]
+    if radius is None and diameter is None:
+        raise SettingsError(
+            "how far grains may lie from the rotation axis is not known",
+            where="[frames]",
+            remedy="Add cell.diameter_um, or frames.sample_radius_um.",
+        )
+    return IndexSettings(
+        sample_radius=0.5 * float(diameter) + _AROUND if radius is None else float(radius),
+        height=float(settings["frames.beam_height_um"]),
+        strain=float(settings["frames.strain"]),
+        pole=math.radians(float(settings["frames.pole_deg"])),
+        evidence=float(settings["frames.evidence"]),
+        least_completeness=float(settings["frames.completeness"]),
+    )
+
+
+def _material(work: Work, key: str) -> Material | None:
+    """The material of a key, its CIF where the user named one."""
+    if key in work.inputs:
+        return load_material(work.source(key).path)
+    name = work.settings[key]
+    return None if name is None else load_material(str(name))
