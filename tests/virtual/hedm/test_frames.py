@@ -375,3 +375,25 @@ def test_rings_of_a_calibrant_lie_at_their_angles() -> None:
         found = (weight * two_theta[near]).sum() / weight.sum()
         assert near.sum() > 3000
         assert found == pytest.approx(angle, abs=0.03 * per_px)
+
+
+def test_filters_families_and_mosaics_change_what_they_should(fragments: Fragments) -> None:
+    plain = expose(fragments, SMALL, Exposure(least_counts=0.0))
+    away = 200.0 * np.hypot(plain.fast - 255.5, plain.slow - 255.5)
+    filtered = expose(fragments, SMALL, Exposure(least_counts=0.0, filter_um=25_000.0))
+    ratio = filtered.counts / plain.counts
+    assert np.allclose(ratio, np.where(away < 25_000.0, 0.01, 1.0), rtol=1e-5)
+    assert 0.0 < (ratio < 0.5).mean() < 1.0
+
+    wrong = expose(fragments, SMALL, Exposure(least_counts=0.0, structure_log_sigma=0.5))
+    ratio = wrong.counts / plain.counts
+    square = (plain.hkl.astype(np.int64) ** 2).sum(axis=1)
+    families = [ratio[square == one] for one in np.unique(square)]
+    assert max(np.ptp(one) / one.mean() for one in families) < 1e-5
+    assert np.std([math.log(one.mean()) for one in families]) == pytest.approx(0.5, rel=0.5)
+
+    wide = expose(fragments, SMALL, Exposure(least_counts=0.0, mosaic_log_sigma=0.4))
+    turn = np.sqrt(wide.covariance[:, 2] / plain.covariance[:, 2])
+    grains = [turn[plain.fragment == k] for k in range(6)]
+    assert max(np.ptp(one) / one.mean() for one in grains) < 0.05
+    assert np.std([math.log(one.mean()) for one in grains]) > 0.1
