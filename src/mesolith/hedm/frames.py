@@ -35,6 +35,7 @@ TECHNIQUE = Technique(
             record="mesolith.records.spots:Spots",
             parts="mesolith.hedm.frames_spots:parts",
             cost="mesolith.hedm.frames_spots:cost",
+            trial="mesolith.hedm.frames_spots:trial",
         ),
         Step(
             name="frames.index",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mesolith.hedm.frames_layers import files_by_layer, layer_heights, layer_series
 from mesolith.hedm.peaks import find_spots, spots_of_panels
 from mesolith.hedm.search_settings import PeakSearch
+from mesolith.io.frame_series import FrameSeries
 from mesolith.io.record_file import write_record
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
 
@@ -21,15 +22,17 @@ def cost(work: Work) -> Cost:
     return Cost(seconds=2.0 + each / 3e8, memory_bytes=1_500_000_000, disk_bytes=200_000_000)
 
 
+def trial(work: Work) -> None:
+    """Open the frames of one layer and read the first of each panel, with dark and mask."""
+    for series in _series(work):
+        series.read(0)
+
+
 def compute(work: Work) -> None:
     """Spots of one layer, all its panels in one list."""
-    heights = layer_heights(work.settings)
-    files = files_by_layer([source.path for source in work.inputs["raw"]], heights, work.label)
-    layer = int(work.selector["layer"])
-    partial = bool(work.settings.get("run.allow_partial", False))
     threshold = float(work.settings["frames.threshold"])
     search = PeakSearch(seed_sigmas=threshold, grow_sigmas=min(4.0, threshold))
-    series = layer_series(work, files[layer], partial=partial)
+    series = _series(work)
     spots = spots_of_panels([find_spots(one, search) for one in series])
     write_record(work.folder / "record.h5", spots)
     remarks = []
@@ -42,3 +45,10 @@ def compute(work: Work) -> None:
     if not len(spots):
         remarks.append(Remark("warning", work.label, "no spot stands out of the noise"))
     write_remarks(work.folder, remarks)
+
+
+def _series(work: Work) -> list[FrameSeries]:
+    heights = layer_heights(work.settings)
+    files = files_by_layer([source.path for source in work.inputs["raw"]], heights, work.label)
+    partial = bool(work.settings.get("run.allow_partial", False))
+    return layer_series(work, files[int(work.selector["layer"])], partial=partial)

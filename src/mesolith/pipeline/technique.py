@@ -47,6 +47,10 @@ class Step:
         Dotted name of ``cost(work: Work) -> Cost``; None: one second, 300 MB, 10 MB.
     all_cores
         The part uses all cores and runs alone.
+    trial
+        Dotted name of ``trial(work: Work) -> None`` for a step that reads files and takes long:
+        `check` calls it instead of compute. It raises what can be seen of the files at once, and
+        makes nothing that another step could use.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Step:
     parts: str | None = None
     cost: str | None = None
     all_cores: bool = False
+    trial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

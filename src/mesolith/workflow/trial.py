@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mesolith.errors import MesolithError
+from mesolith.errors import InputError, MesolithError
 from mesolith.experiment import Experiment
 from mesolith.experiment.mistakes import Mistake
 from mesolith.experiment.sections import STATE
+from mesolith.pipeline.fingerprint import Fingerprint, Fingerprints, signature_of
 from mesolith.pipeline.graph import Graph, PartSpec, RawInput
 from mesolith.pipeline.store import Store
 from mesolith.pipeline.technique import load
@@ -21,13 +22,30 @@ from mesolith.workflow.planning import RAW, Planner
 COMPARED = "link.history"  # sets the charge of the files against the protocol
 
 
+class _Looks(Fingerprints):
+    """Fingerprints by name and looks: a trial keeps nothing, so no content needs to be hashed."""
+
+    def of(self, path: Path) -> Fingerprint:
+        try:
+            looks = signature_of(path)
+        except OSError as error:
+            raise InputError(
+                f"the file cannot be read ({error.strerror or error})",
+                where=str(path),
+                remedy="Correct the path in cell.toml, or put it back.",
+            ) from error
+        return Fingerprint(f"{path} {looks}", looks)
+
+
 def trial(experiment: Experiment) -> tuple[list[Mistake], list[Remark]]:
     """What the readers, and the comparison of charge and protocol, say of a cell without mistakes.
 
     Everything is computed in a temporary folder that goes with the call.
     """
     with TemporaryDirectory(prefix="mesolith-check-") as folder:
-        planner = Planner(experiment, Store.open(Path(folder) / "store"), allow_partial=False)
+        store = Store.open(Path(folder) / "store")
+        store.fingerprints = _Looks(Path(folder) / "looks.jsonl")
+        planner = Planner(experiment, store, allow_partial=False)
         planner.add_steps(*steps_of(experiment, all_techniques()))
         return _tried(experiment, planner.graph, Path(folder))
 
@@ -41,6 +59,12 @@ def _tried(
         for step in technique.steps
         if RAW in step.inputs
     }
+    quick = {
+        step.name: step.trial
+        for technique in all_techniques()
+        for step in technique.steps
+        if step.trial is not None
+    }
     mistakes: list[Mistake] = []
     remarks: list[Remark] = []
     done: dict[str, Path] = {}
@@ -53,11 +77,12 @@ def _tried(
         here = folder / str(number)
         here.mkdir()
         try:
-            load(part.compute)(_work(part, here, done))
+            load(quick.get(part.step, part.compute))(_work(part, here, done))
         except MesolithError as error:
             mistakes.append(_mistake(experiment, error, part, key))
             continue
-        done[part.key] = here
+        if part.step not in quick:
+            done[part.key] = here
         remarks += read_remarks(here)
     return mistakes, remarks
 
