@@ -11,9 +11,10 @@ from scipy.stats import norm
 
 from mesolith.axes import FloatArray
 from mesolith.hedm._kernels_background import sort_samples, tile_offsets
+from mesolith.hedm._kernels_moments import moments
 from mesolith.hedm._kernels_patches import cut_patches, join_neighbours
 from mesolith.hedm._kernels_peaks import CORE, MASKED, SEED, find_cores, gather_voxels
-from mesolith.hedm._kernels_profile import fit_profiles, moments
+from mesolith.hedm._kernels_profile import fit_profiles
 from mesolith.hedm.background import background_from_frames, exchange_network
 from mesolith.hedm.patches import scratch_for
 from tests.hedm.peak_frames import (
