@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -50,8 +49,15 @@ def searched(job: tuple[str, int, int]) -> tuple[PeakBlock, float, float]:
     path, first, last = job
     start = time.process_time()
     block = search_block(opened(path), first, last, PeakSearch())
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    return block, time.process_time() - start, held
+    return block, time.process_time() - start, most_memory()
+
+
+def most_memory() -> float:
+    """Most memory that this process ever held, MB; its parent's does not count. Linux."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return float(line.split()[1]) / 1e3
+    return float("nan")
 
 
 def bytes_a_second() -> float:
@@ -85,10 +91,9 @@ def rendered(frames: Any, first: int, last: int) -> Iterator[Frame]:
         yield from block
 
 
-def judged(spots: Any, truth: Any, first: int, count: int) -> dict[str, Any]:
+def judged(spots: Any, truth: Any, start: float, count: int) -> dict[str, Any]:
     """Share found by counts, and errors over stated errors (68 % half width), of single spots."""
-    frame = (truth.omega - 0.0) / STEP
-    frame = frame - first - 0.5
+    frame = (truth.omega - start) / STEP - 0.5
     inside = (frame > 4.0) & (frame < count - 5.0) & (truth.counts > 50.0)
     true = np.column_stack([truth.fast, truth.slow, frame])[inside]
     counts = truth.counts[inside]
@@ -141,7 +146,7 @@ def main() -> int:
         moved = bytes_a_frame(series, 5.0 * float(spots.pixels.sum()) / count)
     cpu = sum(seconds for _, seconds, _ in answers) / count
     held = [megabytes for *_, megabytes in answers]
-    quality = judged(spots, frames.spots, FIRST, count)
+    quality = judged(spots, frames.spots, frames.station.omega_start + FIRST * STEP, count)
     total = sum(moved.values())
     print(f"{len(spots) / count:.0f} spots a frame, {len(scene.fragments)} grains")
     print(f"{count / wall:.1f} frames/s on {CORES} cores, {1e3 * cpu:.1f} ms CPU a frame")
