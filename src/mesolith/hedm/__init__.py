@@ -64,4 +64,5 @@ TECHNIQUE = Technique(
             "mesolith.hedm.exports:write_paraview",
         ),
     ),
+    commands=("mesolith.hedm.commands:add",),
 )
