@@ -34,7 +34,7 @@ from mesolith.io.frames import open_frames
 from mesolith.io.frames_ge import write_ge
 
 RATE, CORES, BLOCK, FIRST = 60.0, 2, 600, 900
-PULLS = (0.9, 1.15)
+PULLS = (0.85, 1.15)
 SATURATION = 16383.0
 STEP = np.deg2rad(0.1)
 

@@ -15,7 +15,7 @@ Whole = NDArray[np.int32]
 
 _LONGEST = 96
 _P = 7
-_TURNS, _CHOICE, _CLOSE = 14, 1, 0.05
+_TURNS, _CHOICE, _CLOSE = 14, 1, 0.1
 _SILENT = 0.03**2
 _NARROWEST, _WIDEST = math.log(0.2), math.log(40.0)
 
