@@ -73,13 +73,13 @@ def spots_drawing(
     shown = min(_SHOWN_GRAINS, len(grains))
     with house_style():
         figure = new_figure(150.0)
-        panels = axes_mm(figure, 13, 79, 66, 66)
+        panels = axes_mm(figure, 16, 79, 64, 66)
         _panels(panels, points, spots)
         letter(panels, "a", up_mm=-1.0)
-        pattern = axes_mm(figure, 98, 88, 79, 57)
+        pattern = axes_mm(figure, 99, 79, 78, 66)
         _pattern(pattern, two_theta, spots, found)
         letter(pattern, "b", up_mm=-1.0)
-        chart = axes_mm(figure, 13, 11, 164, 55)
+        chart = axes_mm(figure, 16, 11, 161, 55)
         _chart(chart, eta[near], spots.omega[near], spots.intensity[near])
         predicted = [_predicted(instrument, grains, k, ring, spots) for k in range(shown)]
         for (angle, turn), colour in zip(predicted, _COLOURS, strict=False):
