@@ -81,6 +81,14 @@ def test_pixels_lie_where_hexrd_puts_them(tmp_path: Path) -> None:
     np.testing.assert_allclose(sample_y_in_laboratory, found.instrument.goniometer.axis)
 
 
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.yml"
+    path.write_text(FILE.replace("rows: 20", "rows: 20, roi: [[0, 20], [0, 30]]"))
+    assert read_hexrd_instrument(path).left_out == ("roi of a",)
+    path.write_text(FILE)
+    assert read_hexrd_instrument(path).left_out == ()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "error", "what"),
     [

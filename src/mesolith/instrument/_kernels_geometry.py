@@ -2,8 +2,8 @@
 
 Flat forms: ``source`` is beam direction (3), wavelength, rotation axis (3). A panel's row is
 origin (3), fast (3), slow (3), normal (3), pitch fast, pitch slow, pixels fast, pixels slow, and
-its distortion: number of terms, radius, centre (2), then amplitude, exponent, harmonic, phase
-of each term.
+its distortion: number of terms, radius, centre (2), then amplitude, exponent, harmonic, and
+cosine and sine of the phase of each term.
 
 Kernels in other modules may call the functions for one spot; Numba keeps a caller's compiled
 form when only this file changes, so touch the caller too.
@@ -19,10 +19,23 @@ from numba import njit
 from mesolith.axes import FloatArray, IntArray
 
 MOST_TERMS = 8
-DISTORTION_SIZE = 4 + 4 * MOST_TERMS
+TERM_SIZE = 5
+DISTORTION_SIZE = 4 + TERM_SIZE * MOST_TERMS
 PANEL_SIZE = 16 + DISTORTION_SIZE
 _NEWTON_STEPS = 20
 _NEWTON_CLOSE = 1e-7  # um
+
+
+@njit(nogil=True, cache=True)
+def _power(base: float, exponent: float) -> float:
+    """base ** exponent, by multiplication where the exponent is a small whole number."""
+    whole = int(exponent)
+    if whole != exponent or whole > 16:
+        return float(base**exponent)
+    result = 1.0
+    for _ in range(whole):
+        result *= base
+    return result
 
 
 @njit(nogil=True, cache=True)
@@ -35,16 +48,19 @@ def undistort(u, v, row):  # type: ignore[no-untyped-def]
     r = math.sqrt(du * du + dv * dv)
     if r == 0.0:
         return u, v, 1.0, 0.0, 0.0, 1.0
-    theta = math.atan2(dv, du)
+    cosine, sine = du / r, dv / r
     share = r / row[1]
     scale, along, around = 1.0, 0.0, 0.0
     for k in range(terms):
-        j = 4 + 4 * k
-        angle = row[j + 2] * theta + row[j + 3]
-        size = row[j] * share ** row[j + 1]
-        scale += size * math.cos(angle)
-        along += size * row[j + 1] * math.cos(angle) / r
-        around -= size * row[j + 2] * math.sin(angle) / r
+        j = 4 + TERM_SIZE * k
+        # cos and sin of harmonic times angle plus phase, by turning the phase
+        c, s = row[j + 3], row[j + 4]
+        for _ in range(int(row[j + 2])):
+            c, s = c * cosine - s * sine, s * cosine + c * sine
+        size = row[j] * _power(share, row[j + 1])
+        scale += size * c
+        along += size * row[j + 1] * c / r
+        around -= size * row[j + 2] * s / r
     slope_u = (along * du - around * dv) / r
     slope_v = (along * dv + around * du) / r
     return (
@@ -122,7 +138,7 @@ def crossings(gx, gy, gz, source):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def wrapped(angle: float) -> float:
     """The angle in [-pi, pi)."""
-    return angle - 2.0 * math.pi * math.floor((angle + math.pi) / (2.0 * math.pi))
+    return angle - 2.0 * math.pi * np.floor((angle + math.pi) / (2.0 * math.pi))
 
 
 @njit(nogil=True, cache=True)
@@ -246,6 +262,13 @@ def spot_and_derivatives(  # type: ignore[no-untyped-def]
     by_p[1, 0], by_p[1, 1], by_p[1, 2] = s0, s1, s2
     by_p[2, 0], by_p[2, 1], by_p[2, 2] = 0.0, 0.0, 0.0
     return True
+
+
+@njit(nogil=True, cache=True)
+def crossings_all(g: FloatArray, source: FloatArray, omega: FloatArray) -> None:
+    """Fill omega (n, 2) with both crossings of each g (n, 3)."""
+    for i in range(len(g)):
+        omega[i, 0], omega[i, 1] = crossings(g[i, 0], g[i, 1], g[i, 2], source)
 
 
 @njit(nogil=True, cache=True)

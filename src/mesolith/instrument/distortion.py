@@ -31,7 +31,7 @@ class Distortion(Record):
     radius: float = quantity("radius at which an amplitude is the relative shift", unit="um")
     amplitude: FloatArray = quantity("amplitude of each term", shape=("term",))
     exponent: FloatArray = quantity("exponent of the radius in each term", shape=("term",))
-    harmonic: FloatArray = quantity("multiple of the angle in each term", shape=("term",))
+    harmonic: FloatArray = quantity("waves around the centre in each term", shape=("term",))
     phase: FloatArray = quantity("phase of each term", unit="rad", shape=("term",))
 
     def _check(self) -> None:
@@ -43,6 +43,11 @@ class Distortion(Record):
             raise InvalidValueError(
                 "the radius and the exponents of a distortion must be positive",
                 remedy="Check the parameters of the detector's distortion.",
+            )
+        if np.any(self.harmonic < 0.0) or np.any(self.harmonic != np.round(self.harmonic)):
+            raise InvalidValueError(
+                f"the harmonics of a distortion are {self.harmonic.tolist()}",
+                remedy="They count waves around the centre: 0, 1, 2 ...",
             )
 
 
@@ -68,9 +73,10 @@ def distortion_row(distortion: Distortion | None) -> FloatArray:
             distortion.amplitude,
             distortion.exponent,
             distortion.harmonic,
-            distortion.phase,
+            np.cos(distortion.phase),
+            np.sin(distortion.phase),
         )
-        row[4 : 4 + 4 * terms] = np.stack(columns, axis=1).ravel()
+        row[4 : 4 + kernels.TERM_SIZE * terms] = np.stack(columns, axis=1).ravel()
     return row
 
 

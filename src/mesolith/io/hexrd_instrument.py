@@ -40,6 +40,8 @@ from mesolith.numerics.rotations import (
 _MM = 1000.0
 _GE_RADIUS = 204_800.0  # um; the radius to which GE_41RT's parameters refer
 _GE = "GE_41RT"
+# where a sub-panel lies in the frame of the whole detector: frames are cut beforehand
+_NOT_TAKEN = ("roi", "group")
 _FLIP_SLOW = np.diag([1.0, -1.0, -1.0])  # rows run down, along -y
 
 
@@ -82,6 +84,13 @@ def read_hexrd_instrument(path: Path) -> InstrumentFile:
         ),
         axis_tilt(goniometer) @ np.array(FRAME_BY_FORMAT["hexrd"]),
         1.0,
+        tuple(
+            f"{key} of {name}"
+            for name, detector in detectors.items()
+            for key in _NOT_TAKEN
+            if _entry(detector, ("pixels", key), where, default=None) is not None
+            or _entry(detector, (key,), where, default=None) is not None
+        ),
     )
 
 
