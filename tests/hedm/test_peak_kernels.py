@@ -11,9 +11,24 @@ from scipy.stats import norm
 
 from mesolith.axes import FloatArray
 from mesolith.hedm._kernels_background import sort_samples, tile_offsets
-from mesolith.hedm._kernels_patches import cut_patches, join_neighbours
-from mesolith.hedm._kernels_peaks import CORE, MASKED, SEED, find_cores, gather_voxels
-from mesolith.hedm._kernels_profile import fit_profiles, moments
+from mesolith.hedm._kernels_moments import moments
+from mesolith.hedm._kernels_patches import (
+    cut_patches,
+    facts_of_spots,
+    join_neighbours,
+    sorted_by_spot,
+)
+from mesolith.hedm._kernels_peaks import (
+    CORE,
+    MASKED,
+    RIM,
+    SATURATED,
+    SEED,
+    find_cores,
+    find_cores_listed,
+    gather_voxels,
+)
+from mesolith.hedm._kernels_profile import fit_profiles
 from mesolith.hedm.background import background_from_frames, exchange_network
 from mesolith.hedm.patches import scratch_for
 from tests.hedm.peak_frames import (
@@ -132,7 +147,8 @@ def test_gather_voxels(scene: dict[str, NDArray[np.generic]]) -> None:
     for j in range(3):
         at = k - 1 + j
         twin[j, rows[at, : count[at]], columns[at, : count[at]]] = smooth[at, : count[at]]
-    wanted = ndimage.maximum_filter(twin, size=3, mode="constant")[1] > 0.0
+    edges = ndimage.generate_binary_structure(3, 2)
+    wanted = ndimage.binary_dilation(twin > 0.0, structure=edges)[1]
     assert np.array_equal(np.column_stack([row, column]), np.argwhere(wanted))
     assert np.array_equal(high, twin[1][wanted].astype(np.float32))
     level = scene["level"] * linear_between_tiles(scene["offsets"][k])
@@ -143,6 +159,63 @@ def test_gather_voxels(scene: dict[str, NDArray[np.generic]]) -> None:
     seeds = twin[1][wanted] > 1.5 * np.sqrt(variance)
     assert np.array_equal(flags & SEED > 0, seeds)
     assert gather_voxels(*inputs, *(values[:5] for values in out)) == -n
+
+
+def test_find_cores_listed(scene: dict[str, NDArray[np.generic]]) -> None:
+    frames = np.where(scene["frames"] > 250, scene["frames"], 0).astype(np.uint16)
+    listed = [np.argwhere(frame > 0).astype(np.int32) for frame in frames]
+    begins = np.cumsum([0, *(len(pixels) for pixels in listed)])
+    row, column = np.concatenate(listed).T.copy()
+    near = np.zeros((SHAPE[0], -(-SHAPE[1] // 8) * 8), dtype=np.uint8)
+    touched = np.zeros(SHAPE[0], dtype=np.uint8)
+    count = np.zeros(FRAMES, dtype=np.int64)
+    rows, columns = np.zeros((2, FRAMES, 3000), dtype=np.int32)
+    smooth = np.zeros((FRAMES, 3000), dtype=np.float32)
+    threshold = np.full(SHAPE, 20.0, dtype=np.float32)
+    assert find_cores_listed(
+        *(frames, threshold, scene["mask"], near, touched, begins, row, column),
+        *(count, rows, columns, smooth),
+    )
+    assert not near.any()
+    assert not touched.any()
+    twin = smoothed(np.where(scene["mask"], 0.0, frames.astype(np.float64)))
+    twin[(twin <= 20.0) | scene["mask"]] = 0.0
+    twin[[0, -1]] = 0.0
+    found = np.zeros_like(twin)
+    for k in range(FRAMES):
+        found[k, rows[k, : count[k]], columns[k, : count[k]]] = smooth[k, : count[k]]
+    assert (twin > 0.0).sum() > 100
+    assert np.allclose(found, twin, atol=1e-4)
+
+
+def test_facts_of_spots() -> None:
+    rng = np.random.default_rng(0)
+    n, spots = 400, 12
+    number = rng.integers(-1, spots, n).astype(np.int32)
+    frame = np.sort(rng.integers(0, 30, n)).astype(np.int32)
+    counts = rng.exponential(30.0, n).astype(np.float32)
+    variance = rng.uniform(4.0, 9.0, n).astype(np.float32)
+    choices = np.array([CORE, CORE | SEED, CORE | RIM, MASKED, CORE | SATURATED, 0], np.uint8)
+    flags = rng.choice(choices, n, p=[0.4, 0.2, 0.1, 0.05, 0.05, 0.2])
+    begin, order = sorted_by_spot(number, spots)
+    maximum, share = np.zeros((2, spots))
+    pixels, found = np.zeros((2, spots), dtype=np.int64)
+    frames = np.zeros((spots, 2), dtype=np.int64)
+    facts_of_spots(
+        *(begin, order, frame, counts, variance, flags, maximum, pixels, frames, found, share)
+    )
+    for s in range(spots):
+        own = np.flatnonzero(number == s)
+        assert sorted(order[begin[s] : begin[s + 1]].tolist()) == own.tolist()
+        core = own[flags[own] & CORE > 0]
+        assert maximum[s] == counts[own].max()
+        assert pixels[s] == len(core)
+        assert frames[s].tolist() == [frame[core].min(), frame[core].max()]
+        told = own[(flags[own] & (CORE | MASKED)) > 0]
+        assert found[s] == np.bitwise_or.reduce(flags[told])
+        clear = counts[own][counts[own] > 2.0 * np.sqrt(variance[own])].sum()
+        sharp = np.any(counts[own] > 6.0 * np.sqrt(variance[own])) and not found[s] & SATURATED
+        assert share[s] == pytest.approx(counts[own].max() / clear if sharp else 0.0, rel=1e-5)
 
 
 def random_cores(seed: int) -> tuple[FloatArray, tuple[NDArray[np.int32], ...], BinaryImage]:

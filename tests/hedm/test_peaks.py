@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError, SettingsError
-from mesolith.hedm.peaks import blocks_of, find_spots
+from mesolith.hedm.peaks import blocks_of, find_spots, join_blocks, search_block
 from mesolith.hedm.search_settings import PeakSearch
 from mesolith.io.frame_series import FrameSeries, series_from_source
 from mesolith.io.frame_source import FrameSource
@@ -247,3 +247,25 @@ def test_too_few_frames() -> None:
 def test_thresholds_in_the_wrong_order() -> None:
     with pytest.raises(SettingsError, match="grow down to 6 sigma"):
         PeakSearch(seed_sigmas=5.0, grow_sigmas=6.0)
+
+
+def test_no_spot_at_all_is_a_list_without_rows() -> None:
+    series = series_with(spot_table([]), 20)
+    spots = find_spots(series, PeakSearch(seed_sigmas=60.0, grow_sigmas=50.0))
+    assert len(spots) == 0
+    assert np.allclose(spots.omega_range, series.stretches)
+
+
+def test_a_saturated_ring_is_told_and_left_out() -> None:
+    truth = spot_table([[8000, 40.0, 120.0, 15.0, 0.8, 0.8, 1.3]])
+    light = ring_background(SHAPE)
+    bright = light > 85.0
+    mean = expected(SHAPE, 30, truth, np.where(bright, 5000.0, light))
+    series = series_of(noisy(mean, seed=8, limit=3000.0), saturation=3000.0)
+    block = search_block(series, 0, 30, PHOTONS)
+    warning = next(found for found in block.findings if found.level == "warning")
+    assert f"{int(bright.sum())} pixels" in warning.text
+    spots = join_blocks(series, [block])
+    at, _ = partners(spots, truth)
+    assert len(at) == 1
+    assert len(spots) < 10

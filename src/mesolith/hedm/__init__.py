@@ -68,4 +68,5 @@ TECHNIQUE = Technique(
             "mesolith.hedm.exports:write_paraview",
         ),
     ),
+    commands=("mesolith.hedm.commands:add",),
 )

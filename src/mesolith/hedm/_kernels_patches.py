@@ -63,6 +63,7 @@ def join_neighbours(
     up = np.full(n, -1, dtype=np.int32)
     pairs = np.empty((max(2 * n, 16), 2), dtype=np.int32)
     used = 0
+    near = np.empty(13, dtype=np.int32)
     begins = np.empty(n + 1, dtype=np.int64)
     segments = 0
     for i in range(n):
@@ -80,26 +81,33 @@ def join_neighbours(
                     continue
                 y, x = row[i] + 1, column[i] + 1
                 patch[i], up[i] = i, i
-                for k in range(13 if follows else 4):
-                    if k < 3:
-                        j = here[y - 1, x + k - 1]
-                    elif k == 3:
-                        j = here[y, x - 1]
-                    else:
-                        j = behind[y + (k - 4) // 3 - 1, x + (k - 4) % 3 - 1]
-                    if j < 0:
-                        continue
+                found = 0
+                for u in range(x - 1, x + 2):
+                    if here[y - 1, u] >= 0:
+                        near[found] = here[y - 1, u]
+                        found += 1
+                if here[y, x - 1] >= 0:
+                    near[found] = here[y, x - 1]
+                    found += 1
+                if follows:
+                    for v in range(y - 1, y + 2):
+                        for u in range(x - 1, x + 2):
+                            if behind[v, u] >= 0:
+                                near[found] = behind[v, u]
+                                found += 1
+                if used + found > pairs.shape[0]:
+                    longer = np.empty((2 * pairs.shape[0], 2), dtype=np.int32)
+                    longer[:used] = pairs[:used]
+                    pairs = longer
+                for k in range(found):
+                    j = near[k]
                     if _higher(smooth, j, up[i]):
                         up[i] = j
                     if _higher(smooth, i, up[j]):
                         up[j] = i
                     if patch[i] != patch[j]:
-                        a, b = _root(patch, i), _root(patch, j)
-                        patch[max(a, b)] = min(a, b)
-                    if used == pairs.shape[0]:
-                        longer = np.empty((2 * used, 2), dtype=np.int32)
-                        longer[:used] = pairs
-                        pairs = longer
+                        low, high = _root(patch, i), _root(patch, j)
+                        patch[max(low, high)] = min(low, high)
                     pairs[used, 0], pairs[used, 1] = i, j
                     used += 1
                 here[y, x] = i
@@ -113,12 +121,12 @@ def join_neighbours(
             if flags[i] & CORE:
                 continue
             y, x = row[i] + 1, column[i] + 1
-            found = _beside(where[(s + 2) % 3], y, x)
-            if earlier and found < 0:
-                found = _beside(where[(s + 1) % 3], y, x)
-            if after and found < 0:
-                found = _beside(where[s % 3], y, x)
-            up[i] = found
+            core = _beside(where[(s + 2) % 3], y, x)
+            if earlier and core < 0:
+                core = _beside(where[(s + 1) % 3], y, x)
+            if after and core < 0:
+                core = _beside(where[s % 3], y, x)
+            up[i] = core
         for t in range(max(s - 2, 0), s - 1 if s < segments else s):
             for i in range(begins[t], begins[t + 1]):
                 where[t % 3, row[i] + 1, column[i] + 1] = -1

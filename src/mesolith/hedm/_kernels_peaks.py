@@ -134,14 +134,20 @@ def _mark(
     number: int,
     width: int,
     mark: int,
+    corners: bool,
 ) -> None:
+    """Mark pixels with ``mark`` and their neighbours with 1, those across corners if asked."""
     height = near.shape[0]
     for m in range(number):
         y, x = rows[m], columns[m]
+        left, right = max(x - 1, 0), min(x + 2, width)
         for v in range(max(y - 1, 0), min(y + 2, height)):
             touched[v] = 1
-            for u in range(max(x - 1, 0), min(x + 2, width)):
-                near[v, u] |= 1
+            if corners or v == y:
+                for u in range(left, right):
+                    near[v, u] |= 1
+            else:
+                near[v, x] |= 1
         near[y, x] |= mark
 
 
@@ -172,9 +178,8 @@ def find_cores_listed(
     for k in range(1, n - 1):
         for f in range(k - 1, k + 2):
             low, high = begins[f], begins[f + 1]
-            _mark(
-                near, touched, listed_row[low:high], listed_column[low:high], high - low, width, 1
-            )
+            row, column = listed_row[low:high], listed_column[low:high]
+            _mark(near, touched, row, column, high - low, width, 1, True)
         for y in range(height):
             if touched[y] == 0:
                 continue
@@ -229,6 +234,8 @@ def gather_voxels(
 ) -> int:
     """Core of a frame and its neighbours in three dimensions, in the order of rows and columns.
 
+    Neighbours share a face or an edge with a core voxel.
+
     ``number``, ``rows``, ``columns`` and ``smooth`` are the cores of the frame before, of this
     one and of the one behind. A voxel that is no core has ``smooth`` 0. ``near`` is a scratch
     image of zeros, its rows a multiple of eight long, ``touched`` (slow,) tells which rows of it
@@ -237,9 +244,9 @@ def gather_voxels(
     """
     height, width = frame.shape
     capacity = out_row.shape[0]
-    _mark(near, touched, rows[0], columns[0], number[0], width, 1)
-    _mark(near, touched, rows[2], columns[2], number[2], width, 1)
-    _mark(near, touched, rows[1], columns[1], number[1], width, 2)
+    _mark(near, touched, rows[0], columns[0], number[0], width, 1, False)
+    _mark(near, touched, rows[2], columns[2], number[2], width, 1, False)
+    _mark(near, touched, rows[1], columns[1], number[1], width, 2, True)
     factor = np.empty(width, dtype=np.float32)
     line = np.empty(offsets.shape[1])
     n = 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
 from mesolith.hedm._kernels_background import level_and_variance, noise_by_level, sort_samples
+from mesolith.io.finding import Finding
 from mesolith.io.frame_series import FrameSeries
 
 Image = NDArray[np.float32]
@@ -28,7 +29,8 @@ class Background:
     ``level`` is the mean counts of each pixel and ``variance`` their variance, (slow, fast).
     ``gain`` is the variance that one more count brings: 1 where counts are photons.
     ``gain_source`` is "measured", "given" or "assumed". ``frames`` is how many frames the level
-    is the mean of, infinite where it is known.
+    is the mean of, infinite where it is known. ``mask`` is True where a pixel cannot be used;
+    ``saturated`` pixels of them are at the detector's limit without any spot.
     """
 
     level: Image
@@ -37,6 +39,7 @@ class Background:
     gain: float
     gain_source: str
     frames: float
+    saturated: int = 0
 
 
 def background_from_frames(
@@ -106,6 +109,11 @@ def background_from_frames(
         if series.dark is None
         else (group * series.dark).astype(np.float32)
     )
+    full = np.zeros(shape, dtype=np.bool_)
+    if series.saturation is not None:
+        limit = group * series.saturation
+        full = (samples[count // 2] >= (min(limit, 65535.0) if whole else limit)) & ~mask
+        mask = mask | full
     rank, quantile = _lower_rank(count)
     constant, slope, source = _noise(samples, offset, mask, rank, quantile, gain)
     level, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
@@ -117,7 +125,31 @@ def background_from_frames(
         gain=slope,
         gain_source=source,
         frames=float(group * count),
+        saturated=int(full.sum()),
     )
+
+
+def background_findings(background: Background, series: FrameSeries) -> list[Finding]:
+    """What a reader of the spots must know of the background behind them."""
+    where = series.panel or series.source.place
+    found = []
+    if background.saturated:
+        share = background.saturated / background.mask.size
+        found.append(
+            Finding(
+                "warning",
+                where,
+                f"{background.saturated} pixels ({share:.2%}) are saturated without any spot, as "
+                "on a ring that is too bright: spots there are not seen, and those beside them "
+                "are marked as partial. Attenuate the beam or filter the ring.",
+            )
+        )
+    if background.gain_source == "assumed":
+        text = "the levels of the pixels are too much alike to measure the gain"
+        if series.floor > 0.0:
+            text = "frames that were thresholded when they were written show no noise"
+        found.append(Finding("assumed", where, f"one count is taken for one photon: {text}"))
+    return found
 
 
 def exchange_network(count: int) -> IntArray:
@@ -211,4 +243,8 @@ def _line(
         explained = rise**2 * spread
         if rise > 0.0 and 4.0 * explained > (0.3 * mean) ** 2 and scatter < 0.1 * explained:
             slope, source = rise, "measured"
-    return float(mean - slope * centre), slope, source
+    # the middle pixel decides, not a few that are far out
+    constant = variance - slope * level
+    order = np.argsort(constant)
+    half = np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum())
+    return float(constant[order][half]), slope, source

@@ -41,17 +41,24 @@ def completeness_drawing(name: str, grains: IndexedGrains) -> Drawing:
         counts.set_xlim(0.0, 1.0)
         counts.set_xlabel("found share of the expected reflections")
         counts.set_ylabel("grains")
+        counts.yaxis.get_major_locator().set_params(integer=True)
         letter(counts, "a", up_mm=-1.0)
         sure = axes_mm(figure, 104, 12, 74, 48)
         sure.scatter(
-            complete, grains.likelihood, s=5.0, c=INK, alpha=0.5, linewidths=0, rasterized=True
+            complete,
+            grains.likelihood,
+            s=max(5.0, 30.0 / len(complete) ** 0.3),
+            c=INK,
+            alpha=0.5,
+            linewidths=0,
+            rasterized=True,
         )
         sure.axvline(PAPER, color=RED, linewidth=0.8, dashes=(4, 3))
         sure.axhline(0.0, color=FAINT, linewidth=0.5)
         sure.set_yscale("symlog", linthresh=30.0)
         sure.set_xlim(0.0, 1.0)
         sure.set_xlabel("found share of the expected reflections")
-        sure.set_ylabel("log likelihood ratio against chance")
+        sure.set_ylabel("log likelihood ratio")
         letter(sure, "b", up_mm=-1.0)
     low, middle, high = np.quantile(complete, [0.05, 0.5, 0.95])
     return Drawing(

@@ -69,7 +69,8 @@ def residuals_drawing(name: str, assignment: SpotAssignment) -> Drawing:
             f"{0.6745 * spread[0]:.2f} px, {0.6745 * spread[1]:.2f} px and "
             f"{0.6745 * spread[2]:.3f} deg of the median. The medians swing by "
             f"{worst:.1f} of these spreads at most: a tilt, a centre or an axis that is wrong "
-            "draws a wave of one or two periods here; noise draws none."
+            "draws a wave of one or two periods here, a step of the frames that is wrong a "
+            "straight rise of omega over the rotation; noise draws neither."
         ),
         how=(
             "Predictions are those of the refined grains; spots that count less than one half in "

@@ -73,13 +73,13 @@ def spots_drawing(
     shown = min(_SHOWN_GRAINS, len(grains))
     with house_style():
         figure = new_figure(150.0)
-        panels = axes_mm(figure, 13, 79, 66, 66)
+        panels = axes_mm(figure, 16, 79, 64, 66)
         _panels(panels, points, spots)
         letter(panels, "a", up_mm=-1.0)
-        pattern = axes_mm(figure, 98, 88, 79, 57)
+        pattern = axes_mm(figure, 99, 79, 78, 66)
         _pattern(pattern, two_theta, spots, found)
         letter(pattern, "b", up_mm=-1.0)
-        chart = axes_mm(figure, 13, 11, 164, 55)
+        chart = axes_mm(figure, 16, 11, 161, 55)
         _chart(chart, eta[near], spots.omega[near], spots.intensity[near])
         predicted = [_predicted(instrument, grains, k, ring, spots) for k in range(shown)]
         for (angle, turn), colour in zip(predicted, _COLOURS, strict=False):
@@ -189,7 +189,9 @@ def _panels(axes: Any, points: FloatArray, spots: Spots) -> None:
         *(-points[rows, 1] / 1000.0, points[rows, 2] / 1000.0),
         s=_sizes(spots.intensity)[rows] * 0.6, c=INK, alpha=0.5, linewidths=0, rasterized=True,
     )  # fmt: skip
-    axes.set_aspect("equal", adjustable="datalim")
+    width, height = np.ptp(points[:, 1]), np.ptp(points[:, 2])
+    axes.set_aspect("equal", adjustable="datalim" if height > 0.7 * width else "box")
+    axes.set_anchor("N")
     axes.axhline(0.0, color=FAINT, linewidth=0.4, zorder=0)
     axes.axvline(0.0, color=FAINT, linewidth=0.4, zorder=0)
     axes.set_xlabel("-y (mm)")
@@ -198,10 +200,11 @@ def _panels(axes: Any, points: FloatArray, spots: Spots) -> None:
 
 def _pattern(axes: Any, two_theta: FloatArray, spots: Spots, found: list[_Ring]) -> None:
     counts, edges = np.histogram(np.rad2deg(two_theta), bins=600, weights=spots.intensity)
-    axes.stairs(np.maximum(counts, 0.0), edges, color=INK, linewidth=0.7)
-    axes.set_yscale("log")
     top = float(counts.max()) or 1.0
-    axes.set_ylim(max(top * 1e-6, 1.0), top * 3.0)
+    floor = max(top * 1e-6, 1.0)
+    axes.stairs(np.maximum(counts, floor), edges, color=INK, linewidth=0.7)
+    axes.set_yscale("log")
+    axes.set_ylim(floor, top * 3.0)
     for ring in found:
         axes.axvline(np.rad2deg(ring.two_theta), ymax=0.03, color=SKY, linewidth=0.6)
     axes.set_xlabel("2 theta (deg)")

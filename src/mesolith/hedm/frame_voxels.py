@@ -20,8 +20,8 @@ from mesolith.io.frame_series import FrameSeries
 Frames = NDArray[Any]
 Image = NDArray[np.float32]
 
-_BATCH, _STRIP = 16, 16
-_TILE, _TILE_SAMPLES = 128, 32
+_BATCH, _STRIP = 10, 16
+_TILE, _TILE_SAMPLES = 128, 24
 _CAPACITY = 16_384
 # noise of the background itself, smoothed on the detector alone: weights 1 2 1 along two axes
 _STILL_FACTOR = 6.0 / 16.0

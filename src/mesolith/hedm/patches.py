@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm._kernels_moments import moments
 from mesolith.hedm._kernels_patches import (
     cut_patches,
     facts_of_spots,
@@ -18,7 +19,7 @@ from mesolith.hedm._kernels_patches import (
     summits_with_seed,
 )
 from mesolith.hedm._kernels_peaks import MASKED, RIM, SATURATED
-from mesolith.hedm._kernels_profile import fit_profiles, moments
+from mesolith.hedm._kernels_profile import fit_profiles
 from mesolith.hedm.search_settings import PeakSearch
 from mesolith.hedm.voxels import Voxels
 

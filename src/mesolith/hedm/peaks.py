@@ -12,11 +12,12 @@ import numpy as np
 from mesolith.axes import FloatArray
 from mesolith.errors import ContradictionError
 from mesolith.hedm._kernels_peaks import MASKED, RIM, SATURATED
-from mesolith.hedm.background import background_from_frames
+from mesolith.hedm.background import background_findings, background_from_frames
 from mesolith.hedm.frame_voxels import voxels_of_frames
 from mesolith.hedm.patches import Measured, UsualWidths, resolve, scratch_for
 from mesolith.hedm.search_settings import PeakSearch
 from mesolith.hedm.voxels import Voxels
+from mesolith.io.finding import Finding
 from mesolith.io.frame_series import FrameSeries
 from mesolith.records.field import quantities
 from mesolith.records.spots import Spots
@@ -30,7 +31,7 @@ class PeakBlock:
 
     ``first`` and ``last`` (exclusive) count frames of the series. ``gain``, ``frames`` and
     ``usual`` (logarithms of widths and their tightness) serve to measure the spots that are
-    joined later.
+    joined later. ``findings`` is what a reader of the spots must know.
     """
 
     first: int
@@ -40,6 +41,7 @@ class PeakBlock:
     gain: float
     frames: float
     usual: FloatArray
+    findings: tuple[Finding, ...] = ()
 
 
 def find_spots(
@@ -128,6 +130,7 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
         gain=background.gain,
         frames=background.frames,
         usual=np.stack([usual.logarithms, usual.tightness]),
+        findings=tuple(background_findings(background, series)),
     )
 
 
