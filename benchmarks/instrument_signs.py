@@ -50,6 +50,7 @@ FOREIGN = (
     "tests/io/test_imaged11_instrument.py",
     "tests/io/test_midas_instrument.py",
     "tests/io/test_lauetools_detector.py",
+    "tests/instrument/test_goniometer.py",
     "tests/instrument/test_predict.py",
     "tests/instrument/test_distortion.py",
 )
@@ -82,8 +83,8 @@ def _signs(tree: ast.Module, lines: list[str]) -> Iterator[tuple[int, int, str]]
     places = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        for inner in ast.walk(node.slice)
+        if isinstance(node, ast.Subscript) or (isinstance(node, ast.keyword) and node.arg == "axis")
+        for inner in ast.walk(node.slice if isinstance(node, ast.Subscript) else node.value)
     }
     for node in ast.walk(tree):
         if id(node) in places:

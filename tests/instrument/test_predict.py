@@ -7,7 +7,6 @@ import pytest
 from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
-from mesolith.instrument.goniometer import rotation_from_omega
 from mesolith.instrument.instrument import Instrument, kernel_arrays
 from mesolith.instrument.panel import on_panel, pixels_from_rays
 from mesolith.instrument.predict import (
@@ -128,13 +127,6 @@ def test_derivatives_agree_with_differences(instrument: Instrument) -> None:
             slope = (value(lattice + move, position) - value(lattice - move, position)) / 2e-4
             size = np.abs(slope).max(axis=0)
             np.testing.assert_allclose(by_lattice[:, :, i, k] / size, slope / size, atol=1e-5)
-
-
-def test_the_rotation_is_by_omega_about_the_tilted_axis(instrument: Instrument) -> None:
-    omega = np.array([0.0, 0.4, -2.0])
-    found = rotation_from_omega(instrument.goniometer, omega)
-    wanted = Rotation.from_rotvec(omega[:, None] * instrument.goniometer.axis).as_matrix()
-    np.testing.assert_allclose(found, wanted, atol=1e-14)
 
 
 def test_kernel_rows_hold_one_panel_each(instrument: Instrument) -> None:
