@@ -19,7 +19,7 @@ from mesolith.axes import MANDEL, FloatArray, tensor_from_six
 from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.instrument.goniometer import Goniometer, to_laboratory
 from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel, laboratory_from_pixels
+from mesolith.instrument.panel import Panel, laboratory_from_pixels, pixels_from_rays
 from mesolith.instrument.predict import linearise_spots, predict_spots
 from mesolith.instrument.scattering import (
     angles_from_laboratory,
@@ -150,6 +150,14 @@ def test_ge_spots_are_where_and_when_they_were_measured(measured: Measured) -> N
     ).value[:, 2]
     late = np.sqrt(np.mean((predicted - spots.predicted_omega) ** 2))
     assert late < 5e-5
+    # the same by vectors, without the kernels
+    ray = instrument.beam.direction / instrument.beam.wavelength
+    ray = ray + to_laboratory(instrument.goniometer, g, predicted)
+    place = np.broadcast_to(spots.position, g.shape)
+    start = to_laboratory(instrument.goniometer, place, predicted)
+    fast, slow = pixels_from_rays(instrument.panels[0], start, ray)
+    assert np.median(np.abs(fast - spots.fast)) < 0.15
+    assert np.median(np.abs(slow - spots.slow)) < 0.15
     upright = replace(instrument, goniometer=Goniometer(0.0, 0.0))
     leaning = replace(instrument, goniometer=Goniometer(-instrument.goniometer.wedge, 0.0))
     sideways = replace(instrument, goniometer=Goniometer(0.0, instrument.goniometer.wedge))
