@@ -51,6 +51,7 @@ FOREIGN = (
     "tests/io/test_midas_instrument.py",
     "tests/io/test_lauetools_detector.py",
     "tests/instrument/test_goniometer.py",
+    "tests/instrument/test_panel.py",
     "tests/instrument/test_predict.py",
     "tests/instrument/test_distortion.py",
 )

@@ -18,6 +18,7 @@ from mesolith.instrument.calibration import scale_modes
 from mesolith.instrument.goniometer import UPRIGHT
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.panel import Panel
+from mesolith.instrument.parameters import moved
 
 CERIA = 5.41165 / np.sqrt([3.0, 4.0, 8.0, 11.0, 12.0, 16.0, 19.0, 20.0, 24.0])
 WAVELENGTH, DISTANCE, PITCH, SIZE = 0.1730, 650_000.0, 400.0, 700
@@ -71,6 +72,13 @@ def test_a_detector_is_found_from_the_rings_on_its_frame(frame: np.ndarray) -> N
     assert found.sigma("shift_y") < 3.0
     assert found.sigma("tilt_y") < 1e-4
     assert np.std(ring_residuals(found.instrument, points)) < 0.05 * PITCH
+
+
+def test_a_ring_too_wide_for_its_window_leaves_no_points(frame: np.ndarray) -> None:
+    true = moved(_nominal(), TRUE)
+    wide = ring_points(true, [frame], CERIA, half_width=1600.0)
+    narrow = ring_points(true, [frame], CERIA, half_width=700.0)  # of 440 um standard deviation
+    assert len(narrow) < 0.1 * len(wide)
 
 
 def test_masked_pixels_leave_no_points(frame: np.ndarray) -> None:
