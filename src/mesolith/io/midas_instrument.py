@@ -9,6 +9,7 @@ stage carries its sample axes along, tilted by -Wedge about y.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -230,5 +231,5 @@ def _written_distortion(panel: Panel, centre: FloatArray) -> list[str]:
         lines.append(f"{key} {float(bent.amplitude[k])!r}")
         if phase_key:
             phase = float(np.rad2deg(sense * bent.phase[k] - harmonic * start))
-            lines.append(f"{phase_key} {(phase + 180.0) % 360.0 - 180.0!r}")
+            lines.append(f"{phase_key} {math.remainder(phase, 360.0)!r}")
     return lines
