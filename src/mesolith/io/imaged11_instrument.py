@@ -171,8 +171,7 @@ def flips_and_tilt(panel: Panel) -> tuple[FloatArray, FloatArray]:
     """
     fast, slow = panel.rotation[:, 0], panel.rotation[:, 1]
     flips = np.zeros((2, 2))
-    straight = abs(fast[1]) + abs(slow[2]) >= abs(fast[2]) + abs(slow[1])
-    if straight:
+    if abs(fast[1]) >= abs(fast[2]):
         flips[0, 0], flips[1, 1] = np.sign(slow[2]), np.sign(fast[1])
     else:
         flips[0, 1], flips[1, 0] = np.sign(fast[2]), np.sign(slow[1])
