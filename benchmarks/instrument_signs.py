@@ -3,7 +3,8 @@
 In the files below each plus becomes a minus and each minus a plus, in a copy of the package, and
 the tests of measured data run on it (a fork each, kernels not compiled). What they let pass, for
 no measured file has a chi or a distortion off the middle, the tests against other programs'
-numbers and formulas must notice. Met where no turn passes both. Takes an hour of one core.
+numbers and formulas must notice. Met where no turn passes both but those that `HARMLESS` explains.
+Takes an hour of one core.
 
     python benchmarks/instrument_signs.py [PART OF A FILE'S NAME ...]
 """
@@ -50,9 +51,17 @@ FOREIGN = (
     "tests/io/test_imaged11_instrument.py",
     "tests/io/test_midas_instrument.py",
     "tests/io/test_lauetools_detector.py",
+    "tests/instrument/test_goniometer.py",
+    "tests/instrument/test_panel.py",
     "tests/instrument/test_predict.py",
     "tests/instrument/test_distortion.py",
 )
+# a line without blanks: why its signs change no result
+HARMLESS = {
+    "determinant=a*d-b*c": "how fast Newton's method converges",
+    "at_u+=(d*off_u-b*off_v)/determinant": "how fast Newton's method converges",
+    "at_v+=(a*off_v-c*off_u)/determinant": "how fast Newton's method converges",
+}
 _MOST_SECONDS = 40  # of processor time
 
 
@@ -82,8 +91,8 @@ def _signs(tree: ast.Module, lines: list[str]) -> Iterator[tuple[int, int, str]]
     places = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Subscript)
-        for inner in ast.walk(node.slice)
+        if isinstance(node, ast.Subscript) or (isinstance(node, ast.keyword) and node.arg == "axis")
+        for inner in ast.walk(node.slice if isinstance(node, ast.Subscript) else node.value)
     }
     for node in ast.walk(tree):
         if id(node) in places:
@@ -157,6 +166,7 @@ def main() -> int:
     chosen = [f for f in FILES if not sys.argv[1:] or any(word in f for word in sys.argv[1:])]
     counts: dict[str, list[int]] = {}
     passed: list[Turn] = []
+    harmless = 0
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         shutil.copytree(
@@ -176,6 +186,8 @@ def main() -> int:
                 elif notices(turn, FOREIGN, folder):
                     counts[file][1] += 1
                     print(f"  foreign  {file}:{turn.line}:{turn.column}: {turn.text}", flush=True)
+                elif turn.text.replace(" ", "") in HARMLESS:
+                    harmless += 1
                 else:
                     passed.append(turn)
                     print(f"  NEITHER  {file}:{turn.line}:{turn.column}: {turn.text}", flush=True)
@@ -187,7 +199,7 @@ def main() -> int:
     measured, foreign, total = (sum(column) for column in zip(*counts.values(), strict=True))
     print(
         f"{total} signs: {measured} noticed by measured data, {foreign} by other programs' "
-        f"numbers and formulas, {len(passed)} by neither"
+        f"numbers and formulas, {harmless} harmless, {len(passed)} by neither"
     )
     return 0 if not passed else 1
 

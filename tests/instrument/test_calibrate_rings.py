@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -9,15 +11,18 @@ from scipy.spatial.transform import Rotation
 from mesolith.errors import InvalidValueError
 from mesolith.instrument.beam import Beam
 from mesolith.instrument.calibrate_rings import (
+    FROM_RINGS,
     RingPoints,
     calibrate_from_rings,
     ring_points,
     ring_residuals,
 )
 from mesolith.instrument.calibration import scale_modes
+from mesolith.instrument.distortion import Distortion
 from mesolith.instrument.goniometer import UPRIGHT
 from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel
+from mesolith.instrument.panel import Panel, pixels_from_rays
+from mesolith.instrument.parameters import moved
 
 CERIA = 5.41165 / np.sqrt([3.0, 4.0, 8.0, 11.0, 12.0, 16.0, 19.0, 20.0, 24.0])
 WAVELENGTH, DISTANCE, PITCH, SIZE = 0.1730, 650_000.0, 400.0, 700
@@ -73,6 +78,13 @@ def test_a_detector_is_found_from_the_rings_on_its_frame(frame: np.ndarray) -> N
     assert np.std(ring_residuals(found.instrument, points)) < 0.05 * PITCH
 
 
+def test_a_ring_too_wide_for_its_window_leaves_no_points(frame: np.ndarray) -> None:
+    true = moved(_nominal(), TRUE)
+    wide = ring_points(true, [frame], CERIA, half_width=1600.0)
+    narrow = ring_points(true, [frame], CERIA, half_width=700.0)  # of 440 um standard deviation
+    assert len(narrow) < 0.1 * len(wide)
+
+
 def test_masked_pixels_leave_no_points(frame: np.ndarray) -> None:
     mask = np.zeros(frame.shape, dtype=bool)
     mask[:, : SIZE // 2] = True
@@ -102,6 +114,35 @@ def test_a_longer_distance_makes_lattices_longer() -> None:
         np.testing.assert_allclose(moved, [[4e-4, 5e-4, 6e-4, 0.0, 0.0, 0.0]])
     with pytest.raises(InvalidValueError, match="tilt_x is no scale"):
         scale_modes(_nominal(), lattice, sigma={"tilt_x": 1.0})
+
+
+def test_a_distortion_is_found_from_points_on_rings() -> None:
+    """HEXRD's GE_41RT, rays of exact rings on a distorted panel with 5 um of noise."""
+    bent = Distortion(
+        np.zeros(2),
+        2e5,
+        np.array([2e-4, -3e-4, 6e-4]),
+        np.full(3, 2.0),
+        np.array([2.0, 4.0, 0.0]),
+        np.zeros(3),
+    )
+    start = _nominal()
+    panel = replace(start.panels[0], distortion=replace(bent, amplitude=np.zeros(3)))
+    start = replace(start, panels=(panel,))
+    true = replace(start, panels=(replace(panel, distortion=bent),))
+    eta, d = (a.ravel() for a in np.meshgrid(np.linspace(-3.1, 3.1, 60), CERIA))
+    ring = 2.0 * np.arcsin(WAVELENGTH / (2.0 * d))
+    rays = np.column_stack([np.cos(ring), -np.sin(ring) * np.sin(eta), np.sin(ring) * np.cos(eta)])
+    fast, slow = pixels_from_rays(true.panels[0], np.zeros_like(rays), rays)
+    noise = np.random.default_rng(3).normal(0.0, 5.0 / PITCH, (2, len(fast)))
+    points = RingPoints(np.zeros(len(fast), dtype=np.int64), fast + noise[0], slow + noise[1], d)
+    names = (*FROM_RINGS, "amplitude_0", "amplitude_1", "amplitude_2")
+    found = calibrate_from_rings(start, points, names=names)
+    for k in range(3):
+        sigma = found.sigma(f"amplitude_{k}")
+        assert found.change[len(FROM_RINGS) + k] == pytest.approx(bent.amplitude[k], abs=4 * sigma)
+        assert sigma < 5e-5  # the radial term is nearly a change of distance
+    assert np.std(ring_residuals(found.instrument, points)) == pytest.approx(5.0, rel=0.1)
 
 
 def test_what_no_ring_can_show_is_refused(frame: np.ndarray) -> None:

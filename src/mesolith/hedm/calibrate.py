@@ -15,7 +15,7 @@ from mesolith.hedm.calibrate_grains import (
     best_matches,
     calibrate_from_grains,
 )
-from mesolith.hedm.calibrate_pairs import calibrate_from_pairs
+from mesolith.hedm.calibrate_pairs import PairWindows, calibrate_from_pairs
 from mesolith.hedm.plausibility import fit_rings, rotation_sense
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.parameters import beam_on_panels, moved
@@ -34,6 +34,7 @@ def calibrate_station(
     *,
     names: Sequence[str] = FROM_GRAINS,
     prior: Mapping[str, float] | None = None,
+    radius: float = 900.0,
     rounds: int = 2,
     most_grains: int = 300,
 ) -> GrainCalibration:
@@ -52,6 +53,8 @@ def calibrate_station(
         Indexes the spots with an instrument and says whose spot is whose.
     names, prior
         As in `calibrate_from_grains`.
+    radius
+        No grain is farther from the rotation axis, um.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def calibrate_station(
                 "distance": distance * (1.0 / rings.factor - 1.0),
             },
         )
-    sense = rotation_sense(instrument, spots, spacings)
+    sense = rotation_sense(instrument, spots, spacings, radius=radius)
     if sense.sign < 0:
         raise ContradictionError(
             f"the sample turned against omega: {sense.backward} of {sense.asked} spots have their "
@@ -84,7 +87,8 @@ def calibrate_station(
             remedy="Reverse the sign of omega, or the frames are mirrored: check the detector "
             "file. A mirrored detector and a reversed omega together look right.",
         )
-    current = calibrate_from_pairs(instrument, spots, spacings).instrument
+    windows = PairWindows(width=radius)
+    current = calibrate_from_pairs(instrument, spots, spacings, windows=windows).instrument
     for _ in range(max(rounds, 1)):
         matches = best_matches(find_grains(current), most=most_grains)
         found = calibrate_from_grains(current, spots, matches, names=names, prior=prior)

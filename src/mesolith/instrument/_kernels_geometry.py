@@ -21,7 +21,6 @@ from mesolith.axes import FloatArray, IntArray
 MOST_TERMS = 8
 TERM_SIZE = 5
 DISTORTION_SIZE = 4 + TERM_SIZE * MOST_TERMS
-PANEL_SIZE = 16 + DISTORTION_SIZE
 _NEWTON_STEPS = 20
 _NEWTON_CLOSE = 1e-7  # um
 

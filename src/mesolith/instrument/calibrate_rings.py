@@ -19,6 +19,9 @@ from mesolith.instrument.scattering import angles_from_laboratory, laboratory_fr
 FROM_RINGS = ("distance", "shift_y", "shift_z", "tilt_y", "tilt_z")
 _ROWS = 256  # of a frame at a time
 _FEWEST_BINS, _MOST_BINS = 12, 96  # across a ring's window, two a pixel
+_CENTRING = 4
+_FEWEST_EDGE = 2  # bins of background on either side
+_LEAST_HALF = 0.25  # of the window that must lie on either side of a peak
 _FEWEST_PIXELS = 1.5  # in each bin of a profile, on average
 _TAIL = 4.0  # degrees of freedom of Student's t, which weighs outliers down
 _MEDIAN_OF_ONE = 0.455  # median of chi square of one degree of freedom
@@ -57,7 +60,9 @@ def ring_points(
     spacings
         d of the rings to use, angstrom; rings whose windows overlap are left out.
     half_width
-        Half the window about each expected radius, um on the detector; the ring must lie inside.
+        Half the window about each expected radius, um on the detector. The ring must lie inside
+        with room on both sides: three standard deviations of its profile, and as far as it is
+        off its place.
     masks
         Pixels to leave out (True), one array a panel.
     sectors
@@ -259,25 +264,48 @@ def _peaks(
     bins = total.shape[2]
     place = (np.arange(bins) + 0.5) / bins * 2.0 - 1.0
     ring, sector, centre = [], [], []
-    outer = np.abs(place) > 0.75
     for k, j in np.argwhere(count.sum(axis=2) >= _FEWEST_PIXELS * bins):
         seen = count[k, j] > 0
         if seen.sum() < 0.9 * bins:
             continue
-        height = total[k, j, seen] / count[k, j, seen]
-        x, edge = place[seen], outer[seen]
-        line = np.polynomial.polynomial.polyfit(x[edge], height[edge], 1)
-        height = height - (line[0] + line[1] * x)
-        noise = float(np.std(height[edge])) or 1e-12
-        top = int(np.argmax(height))
-        if height[top] < contrast * noise or abs(x[top]) > 0.75:
-            continue
+        found = _centroid(place[seen], total[k, j, seen] / count[k, j, seen], contrast)
+        if found is not None:
+            ring.append(k)
+            sector.append(j)
+            centre.append(found)
+    return np.array(ring, dtype=np.int64), np.array(sector, dtype=np.int64), np.array(centre)
+
+
+def _centroid(place: FloatArray, height: FloatArray, contrast: float) -> float | None:
+    """Centroid of the peak in a profile; None where none stands out, or is too wide or cut.
+
+    The part of the profile that counts lies evenly about the centroid, and so do the ends that
+    make the background: tails that reach into them pull to neither side.
+    """
+    centre = float(place[np.argmax(height)])
+    for _ in range(_CENTRING):
+        half = 1.0 - abs(centre)
+        if half < _LEAST_HALF:
+            return None
+        near = np.abs(place - centre) <= half
+        x, above = place[near], height[near]
+        edge = np.abs(x - centre) > 0.75 * half
+        before, behind = edge & (x < centre), edge & (x > centre)
+        if before.sum() < _FEWEST_EDGE or behind.sum() < _FEWEST_EDGE:
+            return None
+        slope = (above[behind].mean() - above[before].mean()) / (
+            x[behind].mean() - x[before].mean()
+        )
+        above = above - above[edge].mean() - slope * (x - x[edge].mean())
+        noise = float(np.std(above[edge])) or 1e-12
+        top = int(np.argmax(above))
+        if above[top] < contrast * noise:
+            return None
         # the peak down to a tenth of its height, and nothing beyond
-        low = height < 0.1 * height[top]
+        low = above < 0.1 * above[top]
         left = int(np.max(np.flatnonzero(low[:top]), initial=-1)) + 1
         right = int(np.min(top + np.flatnonzero(low[top:]), initial=len(x)))
-        part = slice(left, right)
-        ring.append(k)
-        sector.append(j)
-        centre.append(float(np.average(x[part], weights=height[part])))
-    return np.array(ring, dtype=np.int64), np.array(sector, dtype=np.int64), np.array(centre)
+        if edge[left] or edge[right - 1]:
+            return None
+        centre = float(np.average(x[left:right], weights=above[left:right]))
+    return centre

@@ -40,7 +40,7 @@ def kernel_arrays(instrument: Instrument) -> tuple[FloatArray, FloatArray]:
         Beam direction (3), wavelength, rotation axis (3): shape (7,).
     panels
         One row a panel: origin (3), fast axis (3), slow axis (3), normal (3), pitch fast, pitch
-        slow, pixels fast, pixels slow, then the distortion: shape (panel, PANEL_SIZE).
+        slow, pixels fast, pixels slow, then the distortion: shape (panel, columns).
     """
     source = np.concatenate(
         [
