@@ -233,3 +233,14 @@ def test_nothing_to_index_is_refused(truth: VirtualLayer) -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidValueError):
         IndexSettings(**wrong)
+
+
+def test_half_a_turn_is_enough() -> None:
+    """No spot has its Friedel mate; the other crossings take their place."""
+    half = (-np.pi / 2, np.pi / 2)
+    spots, lattice, position = predicted_layer(UPRIGHT, llzo(), 30, 21, omega_range=half)
+    grains = index_spots(spots, UPRIGHT, (llzo(),), SETTINGS).grains
+    assert len(grains) == 30
+    rows, place, _ = compare(grains.lattice_vectors, grains.position, lattice, position, llzo())
+    assert sorted(rows) == list(range(30))
+    assert np.sqrt(np.mean(place**2)) < 3.5

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm.friedel import UprightSpots, friedel_pairs, upright_spots
+from mesolith.hedm.friedel import (
+    UprightSpots,
+    all_pairs,
+    friedel_pairs,
+    pairs_of_a_reflection,
+    upright_spots,
+)
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.match import Matches, SpotLookup, joined_matches
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
@@ -37,16 +43,22 @@ class Pass:
 
     ``evidence`` asked of pairs alone; ``enough``, the share of filled slots at which a seed looks
     no further; ``plans``, how many choices of two rings; ``seen``, the share of reflections that
-    the sequential test expects to see.
+    the sequential test expects to see; ``crossings``, whether -g at its other crossing makes
+    pairs too.
     """
 
     evidence: float
     enough: float
     plans: int
     seen: float
+    crossings: bool
 
 
-PASSES = (Pass(30.0, 0.6, 1, 0.7), Pass(15.0, 0.5, 3, 0.55), Pass(10.0, 0.4, 6, 0.4))
+PASSES = (
+    Pass(30.0, 0.6, 1, 0.7, False),
+    Pass(15.0, 0.5, 3, 0.55, False),
+    Pass(10.0, 0.4, 6, 0.4, True),
+)
 _MOST_REPEATS = 4  # of the last, while it finds something
 
 
@@ -106,11 +118,15 @@ class LayerIndex:
         self.upright: UprightSpots = upright_spots(spots, instrument, spacings, settings)
         self._tilt = axis_tilt(instrument.goniometer)
         self._spots = len(spots)
+        self._pairs = pairs_of_a_reflection(spots)
         self._rotations: dict[int, FloatArray] = {}
 
     def search(self, taken: NDArray[np.bool_], boldness: Pass) -> Grains:
         """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
-        pairs = friedel_pairs(self.upright, self.settings, taken=taken)
+        crossings = boldness.crossings or self._pairs[0] < 1.0
+        make = all_pairs if crossings else friedel_pairs
+        pairs = make(self.upright, self.settings, taken=taken)
+        each = max(round(sum(self._pairs) if crossings else self._pairs[0]), 1)
         found = NO_GRAINS
         gone = np.zeros(len(pairs), dtype=np.bool_)
         spot_gone = np.zeros(self._spots, dtype=np.bool_)
@@ -123,6 +139,7 @@ class LayerIndex:
                 enough=boldness.enough,
                 plans=boldness.plans,
                 seen=boldness.seen,
+                each=each,
             )
             # the search works on axes that stand upright on the turntable
             found = found.joined(
