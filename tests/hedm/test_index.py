@@ -9,9 +9,11 @@ import pytest
 
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import reversed_rotation
+from mesolith.hedm.index import LayerIndex
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
 from mesolith.hedm.phase_rings import phase_rings
+from mesolith.instrument.beam import beam_from_energy
 from mesolith.virtual.hedm.spot_lists import VirtualLayer
 from mesolith.virtual.hedm.station import Station
 from tests.hedm.layers import (
@@ -137,6 +139,13 @@ def test_a_turned_sample_gives_turned_grains(
     assert sorted(rows) == list(range(GRAINS))
     assert np.abs(place).max() < 0.3
     assert np.abs(bend).max() < 5e-6
+
+
+def test_a_beam_that_is_known_to_be_low_bounds_the_search(truth: VirtualLayer) -> None:
+    low = replace(UPRIGHT, beam=beam_from_energy(76.2, height=40.0))
+    index = LayerIndex(truth.spots, low, (llzo(),), SETTINGS)
+    assert index.settings.height == 40.0
+    assert LayerIndex(truth.spots, UPRIGHT, (llzo(),), SETTINGS).settings.height == 100.0
 
 
 def test_one_grain() -> None:

@@ -8,7 +8,7 @@ the end is the same for all. See decision record 19.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,8 @@ class LayerIndex:
         phases: tuple[PhaseRings, ...],
         settings: IndexSettings,
     ) -> None:
+        if instrument.beam.height is not None:
+            settings = replace(settings, height=min(settings.height, instrument.beam.height))
         self.instrument, self.phases, self.settings = instrument, phases, settings
         self.table: ReflectionTable = reflection_table(phases)
         self.lookup = SpotLookup(spots, instrument)
