@@ -33,6 +33,7 @@ from mesolith.instrument.instrument import Instrument
 from mesolith.records.spots import Spots
 
 _FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
+_SCALED = 500  # grains that tell by how much the stated errors are off
 _DOUBTFUL = 0.5  # completeness below which relatives are tried
 _MOST_RELATIVES = 5_000  # at once
 
@@ -44,7 +45,7 @@ class Pass:
     ``evidence`` asked of pairs alone; ``enough``, the share of filled slots at which a seed looks
     no further; ``plans``, how many choices of two rings; ``seen``, the share of reflections that
     the sequential test expects to see; ``crossings``, whether -g at its other crossing makes
-    pairs too.
+    pairs too; ``rough``, whether grains are uncertain by more than their spots.
     """
 
     evidence: float
@@ -52,12 +53,13 @@ class Pass:
     plans: int
     seen: float
     crossings: bool
+    rough: bool
 
 
 PASSES = (
-    Pass(30.0, 0.6, 1, 0.7, False),
-    Pass(15.0, 0.5, 3, 0.55, False),
-    Pass(10.0, 0.4, 6, 0.4, True),
+    Pass(30.0, 0.6, 1, 0.7, False, False),
+    Pass(15.0, 0.5, 3, 0.55, False, True),
+    Pass(10.0, 0.4, 6, 0.4, True, True),
 )
 _MOST_REPEATS = 4  # of the last, while it finds something
 
@@ -287,8 +289,10 @@ def find_grains(index: LayerIndex) -> Found:
             if number >= len(PASSES):
                 break
             continue
-        new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
-        new = new.rows(np.isfinite(refined.variance))
+        if boldness.rough:
+            # few pairs leave a grain so uncertain that it must first find its spots
+            new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
+            new = new.rows(np.isfinite(refined.variance))
         new_matches = index.match(new)
         if not len(grains):
             chance = index.chance(new)
@@ -305,8 +309,10 @@ def find_grains(index: LayerIndex) -> Found:
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
-    grains, refined = index.refine(grains, matches, 1)
-    scale = error_scale(index.lookup, matches, refined)
+    grains, _ = index.refine(grains, matches, 1)
+    first = np.arange(min(len(grains), _SCALED))
+    some, some_matches = grains.rows(first), matches.rows(first)
+    scale = error_scale(index.lookup, some_matches, index.refine(some, some_matches, 1)[1])
     index.lookup.rescale(*scale)
     matches = index.match(grains)
     weighed = index.weigh(grains, matches, chance)
