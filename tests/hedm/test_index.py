@@ -206,6 +206,23 @@ def test_two_phases() -> None:
         assert np.abs(place).max() < 30.0
 
 
+def test_two_polymorphs_on_one_lattice() -> None:
+    """Every grain of the one also indexes as the other; what is missing tells them apart."""
+    other = phase_rings("LLZO cubic", 230, np.array([A, A, A, *[np.pi / 2] * 3]), count=6)
+    one, a, p = predicted_layer(UPRIGHT, llzo(), 12, 13)
+    two, b, q = predicted_layer(UPRIGHT, other, 12, 14)
+    for phases in ((llzo(), other), (other, llzo())):
+        grains = index_spots(together(one, two), UPRIGHT, phases, SETTINGS).grains
+        assert len(grains) == 24
+        for name, lattice, position in (("LLZO", a, p), ("LLZO cubic", b, q)):
+            own = grains.phase == grains.phases.name.index(name)
+            assert own.sum() == 12
+            rows, _, _ = compare(
+                grains.lattice_vectors[own], grains.position[own], lattice, position, llzo()
+            )
+            assert sorted(rows) == list(range(12))
+
+
 def test_a_trigonal_crystal() -> None:
     ruby = phase_rings(
         "ruby", 167, np.array([4.76, 4.76, 12.99, *np.radians([90, 90, 120])]), count=6

@@ -259,16 +259,48 @@ class LayerIndex:
         return self._rotations[phase]
 
     def chance(self, grains: Grains) -> FloatArray:
-        """Chance occupancy of each ring at the predictions of grains."""
-        return chance_occupancy(
-            self.lookup,
-            self.table,
-            grains.reciprocal,
-            grains.position,
-            grains.phase,
-            pole=self.settings.pole,
-            sigmas=_SIGMAS,
-        )
+        """Chance occupancy of each ring of each phase, at the predictions of grains.
+
+        Where a phase has no grain yet, those of the others stand in for it.
+        """
+        chance = np.empty(self.table.rings)
+        for number in range(len(self.phases)):
+            own = grains.rows(grains.phase == number)
+            probes = own if len(own) else grains
+            measured = chance_occupancy(
+                self.lookup,
+                self.table,
+                probes.reciprocal,
+                probes.position,
+                np.full(len(probes), number),
+                pole=self.settings.pole,
+                sigmas=_SIGMAS,
+            )
+            rings = self.table.ring[number, : len(self.phases[number].hkl)]
+            chance[rings] = measured[rings]
+        return chance
+
+    def likelier_phases(self, grains: Grains, matches: Matches, chance: FloatArray) -> Grains:
+        """Grains that another phase of nearly the same lattice explains better, relabelled."""
+        if len(self.phases) == 1 or not len(grains):
+            return grains
+        best = self.weigh_alone(grains, matches, chance).ratio
+        phase = grains.phase.copy()
+        for number, other in enumerate(self.phases):
+            # of one lattice if no vector differs by more than a strain
+            bend = np.linalg.svd(grains.reciprocal @ other.basis.T, compute_uv=False)
+            rows = np.flatnonzero(
+                (np.abs(bend - 1.0).max(axis=1) < self.settings.strain) & (grains.phase != number)
+            )
+            if not len(rows):
+                continue
+            tried = Grains(
+                grains.reciprocal[rows], grains.position[rows], np.full(len(rows), number)
+            )
+            ratio = self.weigh_alone(tried, self.match(tried), chance).ratio
+            won = ratio > best[rows]
+            phase[rows[won]], best[rows[won]] = number, ratio[won]
+        return Grains(grains.reciprocal, grains.position, phase)
 
 
 def replace_places(grains: Grains, refined: Refined) -> Grains:
@@ -315,6 +347,9 @@ def find_grains(index: LayerIndex) -> Found:
     scale = error_scale(index.lookup, some_matches, index.refine(some, some_matches, 1)[1])
     index.lookup.rescale(*scale)
     matches = index.match(grains)
+    relabelled = index.likelier_phases(grains, matches, chance)
+    if np.any(relabelled.phase != grains.phase):
+        grains, matches = relabelled, index.match(relabelled)
     weighed = index.weigh(grains, matches, chance)
     order = np.argsort(-weighed.ratio, kind="stable")
     order = order[weighed.accepted[order]]
