@@ -9,7 +9,7 @@ import pytest
 
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import reversed_rotation
-from mesolith.hedm.index import LayerIndex
+from mesolith.hedm.index import Grains, LayerIndex
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
 from mesolith.hedm.phase_rings import phase_rings
@@ -270,3 +270,22 @@ def test_half_a_turn_is_enough() -> None:
     rows, place, _ = compare(grains.lattice_vectors, grains.position, lattice, position, llzo())
     assert sorted(rows) == list(range(30))
     assert np.sqrt(np.mean(place**2)) < 3.5
+
+
+def test_a_grain_that_is_off_settles_on_its_spots(truth: VirtualLayer) -> None:
+    index = LayerIndex(truth.spots, UPRIGHT, (llzo(),), SETTINGS)
+    angle = np.radians(0.05)
+    turn = np.array(
+        [[1.0, -angle, angle], [angle, 1.0, -angle], [-angle, angle, 1.0]]
+    )  # to first order
+    right = Grains(
+        np.ascontiguousarray(truth.grains.reciprocal),
+        truth.grains.position,
+        np.zeros(GRAINS, dtype=np.int64),
+    )
+    chance = index.chance(right)
+    off = Grains(turn @ right.reciprocal, right.position + 25.0, right.phase)
+    first = index.match(off)
+    assert np.median(index.weigh_alone(off, first, chance).completeness) < 0.5
+    settled, matches = index.settled(off, first, chance)
+    assert np.all(index.weigh_alone(settled, matches, chance).completeness > 0.9)

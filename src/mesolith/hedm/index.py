@@ -214,6 +214,28 @@ class LayerIndex:
             explained=explained,
         )
 
+    def settled(
+        self, grains: Grains, matches: Matches, chance: FloatArray
+    ) -> tuple[Grains, Matches]:
+        """Grains that meet few spots led to more from farther away, where that brings any."""
+        poor = self.weigh_alone(grains, matches, chance).completeness < _DOUBTFUL
+        if not poor.any():
+            return grains, matches
+        moved = grains.rows(poor)
+        for sigmas in (_WIDE_SIGMAS, _FIRST_SIGMAS):
+            moved, _ = self.refine(moved, self.match(moved, sigmas), 1)
+        moved_matches = self.match(moved)
+        before = self.weigh_alone(grains.rows(poor), matches.rows(poor), chance).ratio
+        better = self.weigh_alone(moved, moved_matches, chance).ratio > before
+        rows = np.flatnonzero(poor)[better]
+        kept = np.setdiff1d(np.arange(len(grains)), rows)
+        return grains.rows(kept).joined(moved.rows(better)), joined_matches(
+            matches.rows(kept),
+            moved_matches.rows(better),
+            sigmas=_SIGMAS,
+            spots=self._spots,
+        )
+
     def without_relatives(
         self, grains: Grains, matches: Matches, chance: FloatArray
     ) -> tuple[Grains, Matches]:
@@ -325,9 +347,9 @@ def find_grains(index: LayerIndex) -> Found:
             # few pairs leave a grain so uncertain that it must first find its spots
             new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
             new = new.rows(np.isfinite(refined.variance))
-        new_matches = index.match(new)
         if not len(grains):
             chance = index.chance(new)
+        new, new_matches = index.settled(new, index.match(new), chance)
         new, new_matches = index.without_relatives(new, new_matches, chance)
         if len(grains):
             told = explained[index.lookup.order]
