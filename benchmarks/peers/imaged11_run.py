@@ -22,8 +22,10 @@ import numpy as np
 import scipy.spatial
 
 WEIGHTS = {"omega": 1.5, "eta": 1.0, "tth": 1.5, "intensity": 0.5}
-HKL_TOLERANCES = (0.01, 0.02)
-FRACTIONS = (0.9, 0.6)
+# one round: a second one costs the peer six times as long and brings false grains
+HKL_TOLERANCES = (0.02,)
+FRACTIONS = (0.7,)
+REFINING_TOLERANCES = (0.02, 0.01)
 SPACING_TOLERANCE = 0.002
 COSINE_TOLERANCE = float(np.cos(np.radians(90.0 - 0.1)))
 MOST_GRAINS = 20_000
@@ -161,7 +163,7 @@ def refined(indexer, parameters, wanted):
         "toldist": 100.0,
         "NTHREAD": 1,
         "NPKS": 25,
-        "TOLSEQ": [HKL_TOLERANCES[1], HKL_TOLERANCES[0]],
+        "TOLSEQ": list(REFINING_TOLERANCES),
         "COSTOL": COSINE_TOLERANCE,
         "NPROC": 1,
         "OMEGAFLOAT": 0.05,

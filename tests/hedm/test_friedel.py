@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm.friedel import friedel_pairs, upright_spots
+from mesolith.hedm.friedel import (
+    crossing_pairs,
+    friedel_pairs,
+    pairs_of_a_reflection,
+    upright_spots,
+)
 from mesolith.instrument.goniometer import Goniometer, axis_tilt
 from mesolith.instrument.instrument import Instrument
 from mesolith.numerics.rotations import matrix_from_quaternion
@@ -133,3 +138,26 @@ def test_upright_places_against_a_slow_twin() -> None:
             0.0, abs=1e-8
         )
     assert found.distance == pytest.approx(float(panel.origin @ tilt[:, 0]))
+
+
+def test_the_other_crossing_of_the_mate_says_the_same() -> None:
+    """-g a few degrees before g: g to the place over the distance, and two exact equations."""
+    spots, lattice, position = predicted_layer(UPRIGHT, llzo(), 1, 3)
+    pairs = crossing_pairs(upright_spots(spots, UPRIGHT, llzo().spacing, SETTINGS), SETTINGS)
+    assert len(pairs) > 140
+    hkl = pairs.g @ lattice[0]
+    off = np.abs(hkl - np.rint(hkl)).max(axis=1)
+    true = off < 0.015
+    assert true.mean() > 0.97
+    e = pairs.equation[true]
+    rows = np.column_stack([np.concatenate([e[:, 3:5], e[:, 6:8]]), np.repeat([0.0, 1.0], len(e))])
+    values = np.concatenate([e[:, 5], e[:, 8]])
+    assert np.abs(np.linalg.lstsq(rows, values, rcond=None)[0] - position[0]).max() < 6.0
+    assert np.std(rows @ position[0] - values) < 16.0
+
+
+def test_how_many_pairs_a_rotation_brings() -> None:
+    spots, _, _ = predicted_layer(UPRIGHT, llzo(), 1, 3)
+    assert pairs_of_a_reflection(spots) == pytest.approx((2.0, 2.0))
+    half, _, _ = predicted_layer(UPRIGHT, llzo(), 1, 3, omega_range=(-1.5, 1.5))
+    assert pairs_of_a_reflection(half) == pytest.approx((0.0, 3.0 / np.pi), abs=0.01)

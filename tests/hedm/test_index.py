@@ -9,9 +9,11 @@ import pytest
 
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import reversed_rotation
+from mesolith.hedm.index import Grains, LayerIndex
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
 from mesolith.hedm.phase_rings import phase_rings
+from mesolith.instrument.beam import beam_from_energy
 from mesolith.virtual.hedm.spot_lists import VirtualLayer
 from mesolith.virtual.hedm.station import Station
 from tests.hedm.virtual_layers import (
@@ -139,6 +141,13 @@ def test_a_turned_sample_gives_turned_grains(
     assert np.abs(bend).max() < 5e-6
 
 
+def test_a_beam_that_is_known_to_be_low_bounds_the_search(truth: VirtualLayer) -> None:
+    low = replace(UPRIGHT, beam=beam_from_energy(76.2, height=40.0))
+    index = LayerIndex(truth.spots, low, (llzo(),), SETTINGS)
+    assert index.settings.height == 40.0
+    assert LayerIndex(truth.spots, UPRIGHT, (llzo(),), SETTINGS).settings.height == 100.0
+
+
 def test_one_grain() -> None:
     truth = layer(1, 4)
     grains = index_spots(truth.spots, UPRIGHT, (llzo(),), SETTINGS).grains
@@ -197,6 +206,23 @@ def test_two_phases() -> None:
         assert np.abs(place).max() < 30.0
 
 
+def test_two_polymorphs_on_one_lattice() -> None:
+    """Every grain of the one also indexes as the other; what is missing tells them apart."""
+    other = phase_rings("LLZO cubic", 230, np.array([A, A, A, *[np.pi / 2] * 3]), count=6)
+    one, a, p = predicted_layer(UPRIGHT, llzo(), 12, 13)
+    two, b, q = predicted_layer(UPRIGHT, other, 12, 14)
+    for phases in ((llzo(), other), (other, llzo())):
+        grains = index_spots(together(one, two), UPRIGHT, phases, SETTINGS).grains
+        assert len(grains) == 24
+        for name, lattice, position in (("LLZO", a, p), ("LLZO cubic", b, q)):
+            own = grains.phase == grains.phases.name.index(name)
+            assert own.sum() == 12
+            rows, _, _ = compare(
+                grains.lattice_vectors[own], grains.position[own], lattice, position, llzo()
+            )
+            assert sorted(rows) == list(range(12))
+
+
 def test_a_trigonal_crystal() -> None:
     ruby = phase_rings(
         "ruby", 167, np.array([4.76, 4.76, 12.99, *np.radians([90, 90, 120])]), count=6
@@ -233,3 +259,33 @@ def test_nothing_to_index_is_refused(truth: VirtualLayer) -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidValueError):
         IndexSettings(**wrong)
+
+
+def test_half_a_turn_is_enough() -> None:
+    """No spot has its Friedel mate; the other crossings take their place."""
+    half = (-np.pi / 2, np.pi / 2)
+    spots, lattice, position = predicted_layer(UPRIGHT, llzo(), 30, 21, omega_range=half)
+    grains = index_spots(spots, UPRIGHT, (llzo(),), SETTINGS).grains
+    assert len(grains) == 30
+    rows, place, _ = compare(grains.lattice_vectors, grains.position, lattice, position, llzo())
+    assert sorted(rows) == list(range(30))
+    assert np.sqrt(np.mean(place**2)) < 3.5
+
+
+def test_a_grain_that_is_off_settles_on_its_spots(truth: VirtualLayer) -> None:
+    index = LayerIndex(truth.spots, UPRIGHT, (llzo(),), SETTINGS)
+    angle = np.radians(0.05)
+    turn = np.array(
+        [[1.0, -angle, angle], [angle, 1.0, -angle], [-angle, angle, 1.0]]
+    )  # to first order
+    right = Grains(
+        np.ascontiguousarray(truth.grains.reciprocal),
+        truth.grains.position,
+        np.zeros(GRAINS, dtype=np.int64),
+    )
+    chance = index.chance(right)
+    off = Grains(turn @ right.reciprocal, right.position + 25.0, right.phase)
+    first = index.match(off)
+    assert np.median(index.weigh_alone(off, first, chance).completeness) < 0.5
+    settled, matches = index.settled(off, first, chance)
+    assert np.all(index.weigh_alone(settled, matches, chance).completeness > 0.9)

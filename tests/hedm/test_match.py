@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -232,6 +233,17 @@ def test_a_displaced_spot_hardly_moves_its_grain() -> None:
     assert np.all(np.abs(moved.position - plain.position)[0] < 0.5 * sd[:3])
     strain = moved.reciprocal[0] @ np.linalg.inv(plain.reciprocal[0]) - np.eye(3)
     assert np.abs(strain + strain.T).max() < 2.0 * sd[6:].max()
+
+
+def test_a_saturated_spot_is_trusted_less() -> None:
+    spots, _, _ = scene(UPRIGHT, 1)
+    flagged = np.zeros(len(spots), dtype=np.bool_)
+    flagged[::4] = True
+    plain = SpotLookup(spots, UPRIGHT)
+    for name in ("saturated", "partial"):
+        lookup = SpotLookup(replace(spots, **{name: flagged}), UPRIGHT)
+        ratio = plain.rows[:, [3, 6, 8]] / lookup.rows[:, [3, 6, 8]]
+        assert np.allclose(ratio, np.where(flagged[lookup.order], 9.0, 1.0)[:, None])
 
 
 def test_too_few_spots_determine_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Friedel pairs: spots as an upright axis would show them, and mates half a turn apart.
+"""Pairs of spots: as an upright axis would show them, mates half a turn and a crossing apart.
 
 All vectors are on turntable axes: z along the rotation axis, x near the beam.
 """
@@ -195,5 +195,113 @@ def pair_vectors(
         out[i, 5] = 0.5 * (spots[a, 0] - spots[b, 0])
         out[i, 6] = -tan_z * cosine
         out[i, 7] = tan_z * sine
+        out[i, 8] = 0.5 * (spots[a, 1] + spots[b, 1])
+    return out
+
+
+@njit(nogil=True, cache=True)
+def crossing_pairs(
+    spots: FloatArray,
+    shell: IntArray,
+    start: IntArray,
+    bins: int,
+    taken: np.ndarray,
+    reach: FloatArray,
+    window: FloatArray,
+    distance: float,
+    pairs: IntArray,
+) -> int:
+    """Pairs of g at one crossing and -g at its other one; arguments as in `friedel_pairs`.
+
+    The first spot of a pair lies at y > 0, the second beyond the beam from it, a few degrees
+    before it in omega.
+    """
+    found = 0
+    width = TURN / bins
+    factor = reach[3] * reach[3]
+    for a in range(len(spots)):
+        if taken[a] or spots[a, 0] <= 0.0:
+            continue
+        y, z = spots[a, 0], spots[a, 1]
+        early = spots[a, 2] - 2.0 * past_side(y, z, distance)
+        first = math.floor((early - reach[5]) / width)
+        last = math.floor((early + reach[5]) / width)
+        low, high = reach[2] - z, reach[1] - z
+        inner, outer = 4.0 * window[shell[a], 0] ** 2, 4.0 * window[shell[a], 1] ** 2
+        for b in range(first, last + 1):
+            here = shell[a] * bins + b % bins
+            lower, upper = start[here], start[here + 1]
+            end = upper
+            while lower < upper:
+                middle = (lower + upper) // 2
+                if spots[middle, 1] < low:
+                    lower = middle + 1
+                else:
+                    upper = middle
+            for k in range(lower, end):
+                if spots[k, 1] > high:
+                    break
+                if spots[k, 0] >= 0.0 or taken[k] or abs(y + spots[k, 0]) > reach[0]:
+                    continue
+                across, along = y - spots[k, 0], z - spots[k, 1]
+                square = across * across + along * along
+                if square < inner or square > outer:
+                    continue
+                # both spots know how far past the side the reflection crosses
+                off = spots[k, 2] - spots[a, 2]
+                off += 2.0 * past_side(0.5 * across, 0.5 * along, distance)
+                off -= TURN * math.floor(off / TURN + 0.5)
+                if off * off > factor * (spots[a, 6] + spots[k, 6]):
+                    continue
+                ratio = spots[a, 3] - spots[k, 3]
+                if ratio * ratio > factor * (reach[4] ** 2 + spots[a, 7] + spots[k, 7]):
+                    continue
+                if found < len(pairs):
+                    pairs[found, 0], pairs[found, 1] = a, k
+                found += 1
+    return found
+
+
+@njit(nogil=True, cache=True)
+def past_side(y: float, z: float, distance: float) -> float:
+    """Angle by which g stands past the right angle to the beam where it diffracts to (y, z)."""
+    length = math.sqrt(distance * distance + y * y + z * z)
+    along = 1.0 - distance / length
+    across = abs(y) / length
+    return math.atan2(along, across)
+
+
+@njit(nogil=True, cache=True)
+def crossing_vectors(
+    spots: FloatArray, pairs: IntArray, distance: float, wavelength: float
+) -> FloatArray:
+    """What each pair of `crossing_pairs` says, shape (pairs, 9), as `pair_vectors` does.
+
+    The equations are exact; the length of g is off by the place along the beam over the
+    distance.
+    """
+    out = np.empty((len(pairs), 9))
+    for i in range(len(pairs)):
+        a, b = pairs[i, 0], pairs[i, 1]
+        off = spots[b, 2] - spots[a, 2]
+        off -= TURN * math.floor(off / TURN + 0.5)
+        omega = spots[a, 2] + 0.5 * off
+        tan_y = 0.5 * (spots[a, 0] - spots[b, 0]) / distance
+        tan_z = 0.5 * (spots[a, 1] - spots[b, 1]) / distance
+        length = math.sqrt(1.0 + tan_y * tan_y + tan_z * tan_z)
+        kx = (1.0 / length - 1.0) / wavelength
+        ky = tan_y / length / wavelength
+        # half way between the two g points to the side, whatever the crossing
+        across = math.sqrt(kx * kx + ky * ky)
+        out[i, 0] = math.sin(omega) * across
+        out[i, 1] = math.cos(omega) * across
+        out[i, 2] = tan_z / length / wavelength
+        c1, s1 = math.cos(spots[a, 2]), math.sin(spots[a, 2])
+        c2, s2 = math.cos(spots[b, 2]), math.sin(spots[b, 2])
+        out[i, 3] = 0.5 * (s1 + s2) - 0.5 * tan_y * (c1 - c2)
+        out[i, 4] = 0.5 * (c1 + c2) + 0.5 * tan_y * (s1 - s2)
+        out[i, 5] = 0.5 * (spots[a, 0] + spots[b, 0])
+        out[i, 6] = -0.5 * tan_z * (c1 - c2)
+        out[i, 7] = 0.5 * tan_z * (s1 - s2)
         out[i, 8] = 0.5 * (spots[a, 1] + spots[b, 1])
     return out

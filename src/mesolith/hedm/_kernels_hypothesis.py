@@ -166,6 +166,7 @@ def confirm(  # type: ignore[no-untyped-def]
     tolerance,
     sizes,
     pole,
+    each,
     g,
     equation,
     rows,
@@ -180,8 +181,8 @@ def confirm(  # type: ignore[no-untyped-def]
 ):
     """Fit the reciprocal lattice m (3, 3) and the place (3) to all pairs that agree.
 
-    Returns the log likelihood ratio against chance and the number of pairs, whose signed
-    numbers are left in ``claimed``.
+    A reflection makes ``each`` pairs, and more do not count. Returns the log likelihood ratio
+    against chance and the number of pairs, whose signed numbers are left in ``claimed``.
     """
     inner = np.empty((3, 3))
     outer = np.empty((3, 3))
@@ -231,8 +232,8 @@ def confirm(  # type: ignore[no-untyped-def]
                 taken,
                 found,
             )
-            slots[ring] += 2.0
-            hits[ring] += min(count, 2)
+            slots[ring] += each
+            hits[ring] += min(count, each)
             for c in range(count):
                 which = abs(found[c]) - 1
                 side = 1.0 if found[c] > 0 else -1.0

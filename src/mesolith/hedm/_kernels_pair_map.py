@@ -59,6 +59,7 @@ def map_entries(
 
 @njit(nogil=True, cache=True)
 def cell_of(a, cells):  # type: ignore[no-untyped-def]
+    """Cell of one coordinate of the map, its rim's where it lies beyond."""
     return min(max(int((a + EDGE) * cells / (2.0 * EDGE)), 0), cells - 1)
 
 

@@ -30,6 +30,7 @@ def search_seeds(
     sizes: FloatArray,
     noise: float,
     pole: float,
+    each: int,
     least: float,
     enough: float,
     b0: FloatArray,
@@ -69,9 +70,9 @@ def search_seeds(
     tolerance, first_tolerance
         Relative distances (along the rotation, across it): one row a round of the fit; of the
         tests.
-    sizes, noise, pole
+    sizes, noise, pole, each
         Variances of place across and along the axis, um2; that of an equation, um2; least share
-        of g at right angles to the axis.
+        of g at right angles to the axis; pairs that a reflection makes.
     least, enough
         Log likelihood ratio at which a grain is accepted, and share of filled slots at which no
         better one is looked for.
@@ -90,7 +91,7 @@ def search_seeds(
     stamp = np.zeros(coarse_cells * coarse_cells, dtype=np.int64)
     partners = np.empty(len(coarse_pair), dtype=np.int64)
     found = np.empty(16, dtype=np.int64)
-    claimed = np.empty(6 * len(hkl), dtype=np.int64)
+    claimed = np.empty((4 + each) * len(hkl), dtype=np.int64)
     best_claimed = np.empty_like(claimed)
     hits, slots = np.empty(len(chance)), np.empty(len(chance))
     m, place, spread = np.empty((3, 3)), np.empty(3), np.empty(5)
@@ -161,6 +162,7 @@ def search_seeds(
                     tolerance,
                     sizes,
                     pole,
+                    each,
                     g,
                     equation,
                     rows,

@@ -8,13 +8,19 @@ the end is the same for all. See decision record 19.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm.friedel import UprightSpots, friedel_pairs, upright_spots
+from mesolith.hedm.friedel import (
+    UprightSpots,
+    all_pairs,
+    friedel_pairs,
+    pairs_of_a_reflection,
+    upright_spots,
+)
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.match import Matches, SpotLookup, joined_matches
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
@@ -27,6 +33,7 @@ from mesolith.instrument.instrument import Instrument
 from mesolith.records.spots import Spots
 
 _FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
+_SCALED = 500  # grains that tell by how much the stated errors are off
 _DOUBTFUL = 0.5  # completeness below which relatives are tried
 _MOST_RELATIVES = 5_000  # at once
 
@@ -37,16 +44,23 @@ class Pass:
 
     ``evidence`` asked of pairs alone; ``enough``, the share of filled slots at which a seed looks
     no further; ``plans``, how many choices of two rings; ``seen``, the share of reflections that
-    the sequential test expects to see.
+    the sequential test expects to see; ``crossings``, whether -g at its other crossing makes
+    pairs too; ``rough``, whether grains are uncertain by more than their spots.
     """
 
     evidence: float
     enough: float
     plans: int
     seen: float
+    crossings: bool
+    rough: bool
 
 
-PASSES = (Pass(30.0, 0.6, 1, 0.7), Pass(15.0, 0.5, 3, 0.55), Pass(10.0, 0.4, 6, 0.4))
+PASSES = (
+    Pass(30.0, 0.6, 1, 0.7, False, False),
+    Pass(15.0, 0.5, 3, 0.55, False, True),
+    Pass(10.0, 0.4, 6, 0.4, True, True),
+)
 _MOST_REPEATS = 4  # of the last, while it finds something
 
 
@@ -99,6 +113,8 @@ class LayerIndex:
         phases: tuple[PhaseRings, ...],
         settings: IndexSettings,
     ) -> None:
+        if instrument.beam.height is not None:
+            settings = replace(settings, height=min(settings.height, instrument.beam.height))
         self.instrument, self.phases, self.settings = instrument, phases, settings
         self.table: ReflectionTable = reflection_table(phases)
         self.lookup = SpotLookup(spots, instrument)
@@ -106,11 +122,15 @@ class LayerIndex:
         self.upright: UprightSpots = upright_spots(spots, instrument, spacings, settings)
         self._tilt = axis_tilt(instrument.goniometer)
         self._spots = len(spots)
+        self._pairs = pairs_of_a_reflection(spots)
         self._rotations: dict[int, FloatArray] = {}
 
     def search(self, taken: NDArray[np.bool_], boldness: Pass) -> Grains:
         """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
-        pairs = friedel_pairs(self.upright, self.settings, taken=taken)
+        crossings = boldness.crossings or self._pairs[0] < 1.0
+        make = all_pairs if crossings else friedel_pairs
+        pairs = make(self.upright, self.settings, taken=taken)
+        each = max(round(sum(self._pairs) if crossings else self._pairs[0]), 1)
         found = NO_GRAINS
         gone = np.zeros(len(pairs), dtype=np.bool_)
         spot_gone = np.zeros(self._spots, dtype=np.bool_)
@@ -123,6 +143,7 @@ class LayerIndex:
                 enough=boldness.enough,
                 plans=boldness.plans,
                 seen=boldness.seen,
+                each=each,
             )
             # the search works on axes that stand upright on the turntable
             found = found.joined(
@@ -193,6 +214,28 @@ class LayerIndex:
             explained=explained,
         )
 
+    def settled(
+        self, grains: Grains, matches: Matches, chance: FloatArray
+    ) -> tuple[Grains, Matches]:
+        """Grains that meet few spots led to more from farther away, where that brings any."""
+        poor = self.weigh_alone(grains, matches, chance).completeness < _DOUBTFUL
+        if not poor.any():
+            return grains, matches
+        moved = grains.rows(poor)
+        for sigmas in (_WIDE_SIGMAS, _FIRST_SIGMAS):
+            moved, _ = self.refine(moved, self.match(moved, sigmas), 1)
+        moved_matches = self.match(moved)
+        before = self.weigh_alone(grains.rows(poor), matches.rows(poor), chance).ratio
+        better = self.weigh_alone(moved, moved_matches, chance).ratio > before
+        rows = np.flatnonzero(poor)[better]
+        kept = np.setdiff1d(np.arange(len(grains)), rows)
+        return grains.rows(kept).joined(moved.rows(better)), joined_matches(
+            matches.rows(kept),
+            moved_matches.rows(better),
+            sigmas=_SIGMAS,
+            spots=self._spots,
+        )
+
     def without_relatives(
         self, grains: Grains, matches: Matches, chance: FloatArray
     ) -> tuple[Grains, Matches]:
@@ -238,16 +281,48 @@ class LayerIndex:
         return self._rotations[phase]
 
     def chance(self, grains: Grains) -> FloatArray:
-        """Chance occupancy of each ring at the predictions of grains."""
-        return chance_occupancy(
-            self.lookup,
-            self.table,
-            grains.reciprocal,
-            grains.position,
-            grains.phase,
-            pole=self.settings.pole,
-            sigmas=_SIGMAS,
-        )
+        """Chance occupancy of each ring of each phase, at the predictions of grains.
+
+        Where a phase has no grain yet, those of the others stand in for it.
+        """
+        chance = np.empty(self.table.rings)
+        for number in range(len(self.phases)):
+            own = grains.rows(grains.phase == number)
+            probes = own if len(own) else grains
+            measured = chance_occupancy(
+                self.lookup,
+                self.table,
+                probes.reciprocal,
+                probes.position,
+                np.full(len(probes), number),
+                pole=self.settings.pole,
+                sigmas=_SIGMAS,
+            )
+            rings = self.table.ring[number, : len(self.phases[number].hkl)]
+            chance[rings] = measured[rings]
+        return chance
+
+    def likelier_phases(self, grains: Grains, matches: Matches, chance: FloatArray) -> Grains:
+        """Grains that another phase of nearly the same lattice explains better, relabelled."""
+        if len(self.phases) == 1 or not len(grains):
+            return grains
+        best = self.weigh_alone(grains, matches, chance).ratio
+        phase = grains.phase.copy()
+        for number, other in enumerate(self.phases):
+            # of one lattice if no vector differs by more than a strain
+            bend = np.linalg.svd(grains.reciprocal @ other.basis.T, compute_uv=False)
+            rows = np.flatnonzero(
+                (np.abs(bend - 1.0).max(axis=1) < self.settings.strain) & (grains.phase != number)
+            )
+            if not len(rows):
+                continue
+            tried = Grains(
+                grains.reciprocal[rows], grains.position[rows], np.full(len(rows), number)
+            )
+            ratio = self.weigh_alone(tried, self.match(tried), chance).ratio
+            won = ratio > best[rows]
+            phase[rows[won]], best[rows[won]] = number, ratio[won]
+        return Grains(grains.reciprocal, grains.position, phase)
 
 
 def replace_places(grains: Grains, refined: Refined) -> Grains:
@@ -268,11 +343,13 @@ def find_grains(index: LayerIndex) -> Found:
             if number >= len(PASSES):
                 break
             continue
-        new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
-        new = new.rows(np.isfinite(refined.variance))
-        new_matches = index.match(new)
+        if boldness.rough:
+            # few pairs leave a grain so uncertain that it must first find its spots
+            new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
+            new = new.rows(np.isfinite(refined.variance))
         if not len(grains):
             chance = index.chance(new)
+        new, new_matches = index.settled(new, index.match(new), chance)
         new, new_matches = index.without_relatives(new, new_matches, chance)
         if len(grains):
             told = explained[index.lookup.order]
@@ -286,10 +363,15 @@ def find_grains(index: LayerIndex) -> Found:
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
-    grains, refined = index.refine(grains, matches, 1)
-    scale = error_scale(index.lookup, matches, refined)
+    grains, _ = index.refine(grains, matches, 1)
+    first = np.arange(min(len(grains), _SCALED))
+    some, some_matches = grains.rows(first), matches.rows(first)
+    scale = error_scale(index.lookup, some_matches, index.refine(some, some_matches, 1)[1])
     index.lookup.rescale(*scale)
     matches = index.match(grains)
+    relabelled = index.likelier_phases(grains, matches, chance)
+    if np.any(relabelled.phase != grains.phase):
+        grains, matches = relabelled, index.match(relabelled)
     weighed = index.weigh(grains, matches, chance)
     order = np.argsort(-weighed.ratio, kind="stable")
     order = order[weighed.accepted[order]]

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice, lattice_from_basis
@@ -84,9 +85,8 @@ def index_spots(
         reason = explain_failure(spots, instrument, phases, settings, explained)
         if reason is not None:
             raise ContradictionError(reason.what, remedy=reason.remedy)
-    return IndexedLayer(
-        _grains(found, index, spots, instrument), _assignment(found, index, spots, instrument)
-    )
+    assignment = _assignment(found, index, spots, instrument)
+    return IndexedLayer(_grains(found, index, spots, assignment), assignment)
 
 
 def grain_map_from_indexed(grains: IndexedGrains, *, volume: float) -> GrainMap:
@@ -133,7 +133,9 @@ def _by_lattice_axes(orientation: FloatArray) -> FloatArray:
     return matrix
 
 
-def _grains(found: Found, index: LayerIndex, spots: Spots, instrument: Instrument) -> IndexedGrains:
+def _grains(
+    found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
+) -> IndexedGrains:
     grains, refined = found.grains, found.refined
     lattice_vectors = _standard_setting(
         np.asarray(np.linalg.inv(grains.reciprocal).swapaxes(1, 2), dtype=np.float64),
@@ -143,7 +145,6 @@ def _grains(found: Found, index: LayerIndex, spots: Spots, instrument: Instrumen
     freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
     scatter = refined.variance / expected_variance()
     factor = (_PRIOR_FREEDOM + freedom * scatter) / (_PRIOR_FREEDOM + freedom)
-    used = (found.matches.spot >= 0) & (found.matches.share > 0.0)
     return IndexedGrains(
         grain_id=np.arange(len(grains)),
         lattice_vectors=lattice_vectors,
@@ -157,14 +158,39 @@ def _grains(found: Found, index: LayerIndex, spots: Spots, instrument: Instrumen
         ),
         completeness=found.evidence.completeness,
         expected=found.evidence.expected,
-        spots=used.sum(axis=(1, 2)),
+        spots=_assigned(found).sum(axis=(1, 2)),
         own_spots=found.evidence.own,
         likelihood=found.evidence.ratio,
         scatter=scatter,
-        volume_share=volume_shares(found, index, spots, instrument),
+        volume_share=_volume_share(found, index, spots, assignment),
         chance=found.chance,
         error_scale=np.array(found.error_scale),
     )
+
+
+def _volume_share(
+    found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
+) -> FloatArray:
+    """From spots that one grain has alone and that are neither saturated nor cut."""
+    used = _assigned(found)
+    alone = found.matches.share[used] > 0.99
+    alone &= ~(spots.saturated | spots.partial)[assignment.spot]
+    reflection = np.nonzero(used)[1][alone]
+    grain = assignment.grain_id[alone]
+    return volume_shares(
+        spots.intensity[assignment.spot[alone]],
+        assignment.eta[alone],
+        grain,
+        index.table.ring[found.grains.phase[grain], reflection],
+        grains=len(found.grains),
+        rings=index.table.rings,
+    )
+
+
+def _assigned(found: Found) -> NDArray[np.bool_]:
+    """Reflections that have a spot (g, h, 2)."""
+    residual = found.refined.residual[..., 0]
+    return (found.matches.spot >= 0) & (found.matches.share > 0.0) & np.isfinite(residual)
 
 
 def _standard_setting(
@@ -193,7 +219,7 @@ def _assignment(
     found: Found, index: LayerIndex, spots: Spots, instrument: Instrument
 ) -> SpotAssignment:
     matches, refined = found.matches, found.refined
-    used = (matches.spot >= 0) & (matches.share > 0.0) & np.isfinite(refined.residual[..., 0])
+    used = _assigned(found)
     grain, reflection, _ = np.nonzero(used)
     rows = index.lookup.order[matches.spot[used]]
     points = laboratory_from_spots(

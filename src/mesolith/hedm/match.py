@@ -16,6 +16,7 @@ from mesolith.records.spots import Spots
 MISSED, UNSEEN = kernels.MISSED, kernels.UNSEEN
 _BINS = 1440  # of a turn
 _TILE = 64.0  # px
+_BIASED = 3.0  # times the stated error of a saturated spot or one that is cut
 _POLE_MARGIN = math.radians(0.3)
 
 
@@ -52,7 +53,8 @@ class SpotLookup:
 
     ``rows`` (n, 9) are fast, slow (px), omega in [0, 2 pi) and the precision 00 01 02 11 12 22;
     ``order`` (n,) their rows in the `Spots`, ``panel`` (n,) their panels. ``scale`` multiplies
-    the stated standard deviations of places and of omega.
+    the stated standard deviations of places and of omega; saturated spots and those that are cut
+    count as three times as uncertain as they state.
     """
 
     def __init__(
@@ -78,6 +80,9 @@ class SpotLookup:
         self.rows[:, 1] = spots.slow[self.order]
         self.rows[:, 2] = turn[self.order]
         self.rows[:, 3:] = _precision(spots.covariance)[self.order]
+        # their places are biased beyond what they state
+        biased = (spots.saturated | spots.partial)[self.order]
+        self.rows[biased, 3:] /= _BIASED**2
         self._sigma = np.array([1.0, 1.0, 1.0])
         if len(spots):
             spread = np.sqrt(np.diagonal(spots.covariance, axis1=1, axis2=2))

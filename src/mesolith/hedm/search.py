@@ -135,12 +135,14 @@ class PairMap:
         enough: float,
         plans: int,
         seen: float,
+        each: int = 2,
         most: int = 200_000,
     ) -> Hypotheses:
         """Look for grains with the first ``plans`` choices of two rings.
 
         ``evidence`` is asked of a grain; with the share ``enough`` of its slots filled no better
-        one is looked for. ``seen`` is the share of reflections that the test expects to see.
+        one is looked for. ``seen`` is the share of reflections that the test expects to see,
+        ``each`` the pairs that one makes.
 
         ``taken`` (pairs) and ``spot_taken`` (rows of the `Spots`) say what belongs to grains
         already; both are changed.
@@ -153,8 +155,8 @@ class PairMap:
         gain = np.column_stack(
             [np.log(seen / self.hit_chance), np.log((1 - seen) / (1 - self.hit_chance))]
         )
-        # a reflection counts as seen if one of its two pairs is; the fit counts both slots
-        slot_chance = np.clip(0.5 * self.chance, _LEAST_CHANCE, 0.9)
+        # a reflection counts as seen if one of its pairs is; the fit counts all slots
+        slot_chance = np.clip(self.chance / each, _LEAST_CHANCE, 0.9)
         found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         trials = 0
         coarse_cells = int(2.0 * EDGE / _COARSE)
@@ -187,6 +189,7 @@ class PairMap:
                 self.sizes,
                 self.noise,
                 math.sin(self.settings.pole) * 1.1,
+                each,
                 evidence,
                 enough,
                 phase.reciprocal,
