@@ -14,7 +14,8 @@ from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
 from mesolith.hedm.phase_rings import phase_rings
 from mesolith.instrument.beam import beam_from_energy
-from mesolith.virtual.hedm.spot_lists import VirtualLayer
+from mesolith.virtual.hedm.reflections import reflections_of
+from mesolith.virtual.hedm.spot_lists import SpotPlan, VirtualLayer, measure_spots
 from mesolith.virtual.hedm.station import Station
 from tests.hedm.virtual_layers import (
     SETTINGS,
@@ -289,3 +290,23 @@ def test_a_grain_that_is_off_settles_on_its_spots(truth: VirtualLayer) -> None:
     assert np.median(index.weigh_alone(off, first, chance).completeness) < 0.5
     settled, matches = index.settled(off, first, chance)
     assert np.all(index.weigh_alone(settled, matches, chance).completeness > 0.9)
+
+
+def test_two_grains_that_lie_alike_are_told_apart() -> None:
+    truth = layer(40, 22)
+    grains = truth.grains
+    near, place = grains.orientation.copy(), grains.position.copy()
+    angle = np.radians(0.25)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    tilt = np.array([[1.0, 0.0, 0.0], [0.0, cosine, -sine], [0.0, sine, cosine]])
+    near[1], place[1] = tilt @ near[0], place[0] + [60.0, -40.0, 20.0]
+    alike = replace(grains, orientation=near, position=place)
+    rng = np.random.default_rng(1)
+    spots = measure_spots(alike, reflections_of(), Station(), SpotPlan(), rng).spots
+    found = index_spots(spots, UPRIGHT, (llzo(),), SETTINGS).grains
+    assert len(found) == 40
+    rows, off, _ = compare(
+        found.lattice_vectors, found.position, alike.lattice, alike.position, llzo()
+    )
+    assert sorted(rows) == list(range(40))
+    assert np.abs(off[:2]).max() < 10.0

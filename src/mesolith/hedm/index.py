@@ -35,6 +35,7 @@ from mesolith.records.spots import Spots
 _FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
 _SCALED = 500  # grains that tell by how much the stated errors are off
 _DOUBTFUL = 0.5  # completeness below which relatives are tried
+_TANGLED, _TURNS = 1.4, 8  # residuals over the usual that call for turns, and how many
 _MOST_RELATIVES = 5_000  # at once
 
 
@@ -236,6 +237,27 @@ class LayerIndex:
             spots=self._spots,
         )
 
+    def untangled(self, grains: Grains, matches: Matches, refined: Refined) -> Grains:
+        """Grains that fit badly, and those they share spots with, matched and refined in turns.
+
+        Two grains that lie alike take each other's spots at first; each turn parts them further.
+        """
+        if not len(grains):
+            return grains
+        bad = refined.variance > _TANGLED * np.median(refined.variance)
+        if not bad.any():
+            return grains
+        theirs = np.zeros(self._spots, dtype=np.bool_)
+        theirs[matches.spot[bad][matches.spot[bad] >= 0]] = True
+        common = ((matches.spot >= 0) & theirs[matches.spot]).sum(axis=(1, 2))
+        rows = np.flatnonzero(common >= self.settings.least_spots)
+        some = grains.rows(rows)
+        for _ in range(_TURNS):
+            some, _ = self.refine(some, self.match(some), 1)
+        reciprocal, position = grains.reciprocal.copy(), grains.position.copy()
+        reciprocal[rows], position[rows] = some.reciprocal, some.position
+        return Grains(reciprocal, position, grains.phase)
+
     def without_relatives(
         self, grains: Grains, matches: Matches, chance: FloatArray
     ) -> tuple[Grains, Matches]:
@@ -363,7 +385,8 @@ def find_grains(index: LayerIndex) -> Found:
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
-    grains, _ = index.refine(grains, matches, 1)
+    grains, refined = index.refine(grains, matches, 1)
+    grains = index.untangled(grains, matches, refined)
     first = np.arange(min(len(grains), _SCALED))
     some, some_matches = grains.rows(first), matches.rows(first)
     scale = error_scale(index.lookup, some_matches, index.refine(some, some_matches, 1)[1])
