@@ -57,9 +57,7 @@ def write_frame_cell(folder: Path) -> Fragments:
         minority_share=0.0,
     )
     lit = fragments_of(cell, 0, middle=0.0, height=100.0, spacing=4.0)
-    exposure = Exposure(
-        sample_um=DIAMETER, mosaic_fwhm=math.radians(0.8), reference_counts=4_000.0
-    )
+    exposure = Exposure(sample_um=DIAMETER, mosaic_fwhm=math.radians(0.8), reference_counts=4_000.0)
     frames = VirtualFrames(STATION, exposure, expose(lit, STATION, exposure), 11)
     (folder / "raw").mkdir(parents=True)
     edge = frames.omega
@@ -67,7 +65,7 @@ def write_frame_cell(folder: Path) -> Fragments:
         folder / "raw" / "scan.npz",
         (frame for _, block in frames.blocks() for frame in block),
         np.column_stack([edge[:-1], edge[1:]]),
-        threshold=220.0,
+        threshold=500.0,
     )
     panel = Panel(
         "panel",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from mesolith.pipeline.technique import Figure, Step, Technique
 
-_GEOMETRY = ("state.frames", "frames.detector")
-
 TECHNIQUE = Technique(
     name="frames",
     key="frames",
@@ -26,7 +24,8 @@ TECHNIQUE = Technique(
             per="state",
             inputs=("raw",),
             settings=(
-                *_GEOMETRY,
+                "state.frames",
+                "frames.detector",
                 "frames.dark",
                 "frames.mask",
                 "frames.saturation",
@@ -44,7 +43,7 @@ TECHNIQUE = Technique(
             per="state",
             inputs=("frames.spots",),
             settings=(
-                *_GEOMETRY,
+                "state.frames",
                 "electrolyte.material",
                 "electrolyte.second_phase",
                 "cell.diameter_um",

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from mesolith.errors import EmptyFileError, SettingsError
-from mesolith.hedm.frames_layers import detector_of, layer_heights
+from mesolith.hedm.frames_layers import INSTRUMENT, layer_heights
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import index_spots
 from mesolith.hedm.phase_rings import PhaseRings, phase_rings, some_rings
+from mesolith.instrument.instrument import Instrument
 from mesolith.io.record_file import read_record, write_record
 from mesolith.materials.loader import Material, load_material
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
@@ -37,11 +38,10 @@ def cost(work: Work) -> Cost:
 def compute(work: Work) -> None:
     """Grains of one layer, and beside them the assignment of its spots."""
     layer = int(work.selector["layer"])
-    spots = read_record(work.inputs["frames.spots"][layer].record_file, Spots)
-    detector = detector_of(work)
-    indexed = index_spots(
-        spots, detector.instrument, phases_of(work), settings_of_index(work.settings)
-    )
+    source = work.inputs["frames.spots"][layer]
+    spots = read_record(source.record_file, Spots)
+    instrument = read_record(source.path / INSTRUMENT, Instrument)
+    indexed = index_spots(spots, instrument, phases_of(work), settings_of_index(work.settings))
     if not len(indexed.grains):
         raise EmptyFileError(
             f"none of {len(spots)} spots belongs to a grain that its spots make likelier than "

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from mesolith.errors import ContradictionError, SettingsError
+from mesolith.errors import ContradictionError, InvalidValueError, SettingsError
 from mesolith.instrument.instrument import Instrument
 from mesolith.io.frame_series import FrameSeries, renamed, series_from_source
 from mesolith.io.frames import open_frames, open_source
 from mesolith.io.instrument_file import InstrumentFile
 from mesolith.io.instrument_formats import read_instrument
 from mesolith.pipeline.work import Work
+
+INSTRUMENT = "instrument.h5"  # beside the spots: with what they are to be read
 
 
 def layer_heights(settings: Mapping[str, Any]) -> list[float]:
@@ -54,7 +56,19 @@ def detector_of(work: Work, shape: tuple[int, int] | None = None) -> InstrumentF
             where=work.label,
             remedy='Name a detector file in cell.toml: [frames] detector = "...".',
         )
-    return read_instrument(work.source("frames.detector").path, shape=shape)
+    path = work.source("frames.detector").path
+    try:
+        return read_instrument(path)
+    except InvalidValueError:
+        if shape is None:
+            raise
+        # the program does not state how many pixels there are: those of the frames
+        return read_instrument(path, shape=shape)
+
+
+def instrument_of(work: Work) -> Instrument:
+    """The instrument of [frames], as the frames of the state are read with it."""
+    return detector_of(work, open_source(work.inputs["raw"][0].path).shape).instrument
 
 
 def panels_of(files: Sequence[Path], instrument: Instrument) -> dict[str, list[Path]]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from mesolith.hedm.frames_layers import files_by_layer, layer_heights, layer_series
+from mesolith.hedm.frames_layers import (
+    INSTRUMENT,
+    files_by_layer,
+    instrument_of,
+    layer_heights,
+    layer_series,
+)
 from mesolith.hedm.peaks import find_spots, spots_of_panels
 from mesolith.hedm.search_settings import PeakSearch
 from mesolith.io.frame_series import FrameSeries
@@ -35,6 +41,7 @@ def compute(work: Work) -> None:
     series = _series(work)
     spots = spots_of_panels([find_spots(one, search) for one in series])
     write_record(work.folder / "record.h5", spots)
+    write_record(work.folder / INSTRUMENT, instrument_of(work))
     remarks = []
     for one in series:
         gaps = len(one.stretches) - 1
