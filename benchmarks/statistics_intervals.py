@@ -145,9 +145,10 @@ def space_outcomes(job: tuple[int, str]) -> FloatArray:
     elif draw == "heavy-tailed":
         how["tail_freedom"] = TAIL_FREEDOM
     elif draw in STILL:
-        # nothing but noise: grains change in no state
+        # nothing but noise: grains change in no state, and nothing is planted in spots
         how.update(flicker=0.0, drift=0.0, noise=STILL[draw])
-    changed = drawn_grains(rng, _GRAINS, plant=uneven_change(rng), **how)
+    still = draw in STILL
+    changed = drawn_grains(rng, _GRAINS, plant=None if still else uneven_change(rng), **how)
     plain = drawn_grains(rng, _GRAINS, **how)
     outcomes: list[tuple[float, ...]] = []
     for name, cell in (("change", changed), ("relaxation", plain)):
@@ -162,7 +163,8 @@ def space_outcomes(job: tuple[int, str]) -> FloatArray:
     paths = stress_pathways(relaxed.followed, permutations=499, seed=seed)
     outcomes.append(_symmetric(paths.group_excess[0], paths.group_se[0]))
     outcomes += _separation(
-        drawn_grains(rng, _GRAINS, states=9, plant=planted_direction, **how), seed
+        drawn_grains(rng, _GRAINS, states=9, plant=None if still else planted_direction, **how),
+        seed,
     )
     return np.array(outcomes)
 

@@ -100,7 +100,7 @@ def stress_pathways(
     error by blocks, is held against the same ratio of each exchange. So the test is exact where
     stress is independent of place, and stands on the scatter between blocks where neighbours are
     alike. Paths from one block count as one, those of all states together. A standard error is
-    that by blocks, stretched so that its ratio has a mean square of 1 under exchange. Where
+    that by blocks, stretched so that 68 % of the ratios are below 1 under exchange. Where
     stress is alike beyond a block, likeness judges instead, and exchanges only
     say what the starts make.
 

@@ -18,6 +18,8 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
 from mesolith.numerics._kernels_spatial import sum_over_edges
 
+_INSIDE = 0.6826894921370859  # share of a normal distribution within one standard deviation
+
 _MOST_ENUMERATED = 13
 
 
@@ -264,8 +266,9 @@ def mean_by_exchange(values: FloatArray, null: FloatArray, block: IntArray) -> E
         Two-sided ``p`` of the mean over its standard error by blocks: exact where exchanges are
         as likely as what was seen, and asymptotically right where they only keep the mean
         (Chung and Romano, Exact and asymptotically robust permutation tests,
-        doi:10.1214/13-AOS1090). ``se`` is the error by blocks, stretched so that the mean square
-        of the ratio is 1 under exchange. One block proves nothing: p is 1, ``se`` NaN.
+        doi:10.1214/13-AOS1090). ``se`` is the error by blocks, stretched so that 68 % of
+        the ratios are below 1 under exchange, as those of a normal mean. One block proves
+        nothing: p is 1, ``se`` NaN.
     """
     _, label = np.unique(block, return_inverse=True)
     own_mean, own_se = _mean_by_blocks(values[None], label)
@@ -276,7 +279,7 @@ def mean_by_exchange(values: FloatArray, null: FloatArray, block: IntArray) -> E
     distance = np.abs(own_mean) / own_se
     return ExchangedMean(
         mean=float(own_mean[0]),
-        se=float(own_se[0] * np.sqrt(np.mean(ratio**2))),
+        se=float(own_se[0] * np.quantile(ratio, _INSIDE)),
         p=float(_p_values(distance, ratio[:, None])[0]),
         distance=float(distance[0]),
         null=ratio,
