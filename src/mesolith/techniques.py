@@ -9,8 +9,8 @@ from mesolith.errors import SettingsError
 from mesolith.pipeline.technique import Technique, load
 
 BUILT_IN = (
-    "mesolith.hedm.frames:TECHNIQUE",
     "mesolith.hedm:TECHNIQUE",
+    "mesolith.hedm.frames:TECHNIQUE",
     "mesolith.echem:TECHNIQUE",
 )
 ENTRY_POINT_GROUP = "mesolith.techniques"

@@ -17,6 +17,7 @@ from mesolith.records.grains import GrainMap
 from mesolith.records.stiffness import StressUnderStiffness
 
 FACTOR = np.array([1.0, 1.1])
+_FEWEST = 30
 
 
 def extremes_and_stiffness(
@@ -30,15 +31,18 @@ def extremes_and_stiffness(
 
 
 def _extremes(states: Sequence[str], maps: Sequence[GrainMap]) -> StressExtremes:
-    found = []
-    for grains in maps:
+    found, told = [], []
+    for state, grains in zip(states, maps, strict=True):
         stress, error = grains.stress_hydrostatic, grains.stress_hydrostatic_se
         assert stress is not None
         assert error is not None
+        if len(grains) < _FEWEST:  # the step leaves such a state out
+            continue
+        told.append(state)
         own = extreme_grains(stress, error, count=5)
         found.append(replace(own, grain=grains.grain_id[own.grain]))
     return StressExtremes(
-        state=tuple(states), real_share=np.full(len(maps), 0.98), extremes=tuple(found)
+        state=tuple(told), real_share=np.full(len(told), 0.98), extremes=tuple(found)
     )
 
 

@@ -57,7 +57,7 @@ def _tried(
         step.name: technique.key
         for technique in all_techniques()
         for step in technique.steps
-        if RAW in step.inputs
+        if RAW in {name.removesuffix("?") for name in step.inputs}
     }
     quick = {
         step.name: step.trial
