@@ -173,7 +173,9 @@ def test_a_mean_is_held_against_exchanges_over_its_error_by_blocks() -> None:
     assert found.distance == pytest.approx(3.0 / (np.sqrt(8.0) / 4.0))
     spread = np.sqrt([8.0, 2.0, 2.0]) / 4.0
     assert found.null == pytest.approx(np.abs([1.0, 0.5, 3.5]) / spread)
-    stretch = np.sqrt(np.mean(found.null**2))
+    # 68.27 % of three values: between the second and the third, 0.3654 of the way
+    low, high = np.sort(found.null)[1:]
+    stretch = low + (2.0 * 0.6826894921370859 - 1.0) * (high - low)
     assert found.se == pytest.approx(np.sqrt(8.0) / 4.0 * stretch)
     assert found.p == pytest.approx(2.0 / 4.0)
 
