@@ -120,7 +120,7 @@ def _panel(axes: Any, angle: FloatArray, residual: FloatArray, spread: float) ->
     )
     axes.set_xlim(low, high)
     axes.set_ylim(-limit, limit)
-    axes.set_xticks(np.linspace(low, high, 9))
+    axes.set_xticks(np.linspace(low, high, 9)[1:-1])
     axes.spines[["top", "right"]].set_visible(True)
     axes.tick_params(color=INK)
     if not height or spread <= 0.0:
