@@ -93,6 +93,21 @@ def upright_spots(
 
 
 @njit(nogil=True, cache=True)
+def first_at_least(spots: FloatArray, lower: int, upper: int, low: float) -> int:
+    """First row from ``lower`` on whose z is at least ``low``; ``upper`` where none is.
+
+    The rows in between are in the order of z, column 1.
+    """
+    while lower < upper:
+        middle = (lower + upper) // 2
+        if spots[middle, 1] < low:
+            lower = middle + 1
+        else:
+            upper = middle
+    return lower
+
+
+@njit(nogil=True, cache=True)
 def friedel_pairs(
     spots: FloatArray,
     shell: IntArray,
@@ -133,15 +148,8 @@ def friedel_pairs(
         inner, outer = 4.0 * window[shell[a], 0] ** 2, 4.0 * window[shell[a], 1] ** 2
         for b in range(first, last + 1):
             here = shell[a] * bins + b % bins
-            lower, upper = start[here], start[here + 1]
-            end = upper
-            while lower < upper:
-                middle = (lower + upper) // 2
-                if spots[middle, 1] < low:
-                    lower = middle + 1
-                else:
-                    upper = middle
-            for k in range(lower, end):
+            end = start[here + 1]
+            for k in range(first_at_least(spots, start[here], end, low), end):
                 if spots[k, 1] > high:
                     break
                 off = spots[k, 2] - opposite
@@ -230,15 +238,8 @@ def crossing_pairs(
         inner, outer = 4.0 * window[shell[a], 0] ** 2, 4.0 * window[shell[a], 1] ** 2
         for b in range(first, last + 1):
             here = shell[a] * bins + b % bins
-            lower, upper = start[here], start[here + 1]
-            end = upper
-            while lower < upper:
-                middle = (lower + upper) // 2
-                if spots[middle, 1] < low:
-                    lower = middle + 1
-                else:
-                    upper = middle
-            for k in range(lower, end):
+            end = start[here + 1]
+            for k in range(first_at_least(spots, start[here], end, low), end):
                 if spots[k, 1] > high:
                     break
                 if spots[k, 0] >= 0.0 or taken[k] or abs(y + spots[k, 0]) > reach[0]:
