@@ -82,8 +82,8 @@ def rough_station(
             f"the rings disagree: spots fit them when all d are {rings.factor - 1.0:+.2%} off",
             remedy=f"The lattice parameter is {rings.factor:.4f} of the material's, or the "
             f"detector stands at {distance / rings.factor / 1000.0:.2f} mm instead of "
-            f"{distance / 1000.0:.2f} mm, or the energy is {rings.factor:.4f} of that in the detector "
-            "file. Correct the one that is wrong.",
+            f"{distance / 1000.0:.2f} mm, or the energy is {rings.factor:.4f} of that in the "
+            "detector file. Correct the one that is wrong.",
         )
     if better:
         farther = 0.0 if hold_distance else distance * (1.0 / rings.factor - 1.0)

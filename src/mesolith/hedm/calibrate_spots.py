@@ -128,9 +128,7 @@ def calibrate_spots(
     )
     names = [*plan.names, *([OMEGA_STEP] if plan.omega_step else [])]
     prior = (
-        None
-        if plan.distance_sigma is None
-        else {"distance": plan.distance_sigma, "lattice": _ROOM}
+        None if plan.distance_sigma is None else {"distance": plan.distance_sigma, "lattice": _ROOM}
     )
     current, factor, factor_se = rough.instrument, 1.0, 0.0
     layer: IndexedLayer | None = None
@@ -146,8 +144,7 @@ def calibrate_spots(
             raise InvalidValueError(
                 f"none of {len(layer.grains)} grains has 20 spots that no other grain shares",
                 where=where or None,
-                remedy='Calibrate on another state, or with powder rings; frames.calibrate = "none" '
-                "takes the detector file as it is.",
+                remedy="Calibrate on another state, or with powder rings.",
             )
         # always from the rough station and the stated angles, so that a prior counts once
         found = calibrate_from_grains(

@@ -19,6 +19,7 @@ from mesolith.io.instrument_formats import read_instrument
 from mesolith.pipeline.work import Work
 
 INSTRUMENT = "instrument.h5"  # beside the spots: with what they are to be read
+STATION = "station.h5"  # beside the grains: the calibration with which they were indexed
 
 
 def layer_heights(settings: Mapping[str, Any]) -> list[float]:

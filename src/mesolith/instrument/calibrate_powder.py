@@ -116,7 +116,8 @@ def calibrate_powder(
                 ) from problem
             continue
         current = calibration.instrument
-    assert calibration is not None and points is not None
+    assert calibration is not None
+    assert points is not None
     residual = ring_residuals(current, points)
     return PowderCalibration(
         calibration, points, residual, tuple(_notes(current, frames, full, powder, points, d))
