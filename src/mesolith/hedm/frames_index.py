@@ -79,10 +79,7 @@ def compute_assignment(work: Work) -> None:
 
 
 def phases_of(work: Work) -> tuple[PhaseRings, ...]:
-    """The measured rings of the electrolyte, and of its second phase where one is named.
-
-    The second phase is looked for on the rings of the first, as far as its group allows them.
-    """
+    """The measured rings of the electrolyte, and of its second phase where one is named."""
     material = _material(work, "electrolyte.material")
     if material is None:
         raise SettingsError(
@@ -90,11 +87,24 @@ def phases_of(work: Work) -> tuple[PhaseRings, ...]:
             where="[electrolyte]",
             remedy='Add material = "LLZTO-I-43d", another library name, or a CIF file.',
         )
-    first = int(work.settings["frames.first_ring"]) - 1
-    last = first + int(work.settings["frames.rings"])
+    return rings_of_materials(
+        material,
+        _material(work, "electrolyte.second_phase"),
+        first_ring=int(work.settings["frames.first_ring"]),
+        count=int(work.settings["frames.rings"]),
+    )
+
+
+def rings_of_materials(
+    material: Material, second: Material | None, *, first_ring: int, count: int
+) -> tuple[PhaseRings, ...]:
+    """``count`` rings of a material from ``first_ring`` (1: the innermost) on, and of a second.
+
+    The second phase is looked for on the rings of the first, as far as its group allows them.
+    """
+    first, last = first_ring - 1, first_ring - 1 + count
     main = phase_rings(material.name, material.space_group, material.lattice, count=last)
     found = [some_rings(main, np.arange(len(main.spacing)) >= first)]
-    second = _material(work, "electrolyte.second_phase")
     if second is not None:
         low, high = found[0].spacing.min() * (1.0 - _SAME), found[0].spacing.max() * (1.0 + _SAME)
         whole = phase_rings(second.name, second.space_group, second.lattice, d_min=float(low))

@@ -89,7 +89,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file that ``mesolith export NAME`` writes: ``write(cell: Cell, path: Path) -> None``."""
+    """What ``mesolith export NAME`` writes: ``write(cell: Cell, path: Path) -> None``.
+
+    ``file`` is the name of a file, or of a folder that the writer makes and fills.
+    """
 
     name: str
     file: str
