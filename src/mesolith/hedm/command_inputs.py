@@ -126,10 +126,18 @@ def refuse_beside(output: Path, inputs: Sequence[Path], what: str) -> None:
 
 
 def is_frames(path: Path) -> bool:
-    """Whether a reader of frames knows the content."""
+    """Whether a reader of frames knows the content; a record of ours is none."""
+    import h5py
+
     from mesolith.io.frames import format_of
 
+    if not path.is_file():
+        raise InputError("no such file", where=str(path), remedy="Correct the path.")
     try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path, "r") as file:
+                if "record" in file.attrs:
+                    return False
         format_of(path)
     except UnknownFormatError:
         return False
@@ -219,8 +227,8 @@ def read_spots(path: Path, detector: InstrumentFile) -> tuple[Spots, list[Findin
     """
     from mesolith.hedm.agreement import reversed_rotation
     from mesolith.io.imaged11_peaks import read_flt, recognise_flt
-    from mesolith.io.record_file import read_record
     from mesolith.io.recognise import HEAD_BYTES
+    from mesolith.io.record_file import read_record
     from mesolith.records.spots import Spots
 
     if not path.is_file():

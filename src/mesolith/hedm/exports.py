@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.errors import InputError
+from mesolith.hedm.indexed import FROM_SPOTS
 from mesolith.hedm.program_files import write_program_files
 from mesolith.instrument.station import StationCalibration
 from mesolith.io.tables import file_stem
 from mesolith.io.vtkhdf import PointStep, write_point_series
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
-from mesolith.records.indexed import IndexedGrains
 from mesolith.records.lives import life_numbers
 from mesolith.records.spots import Spots
 
@@ -64,16 +64,22 @@ def _write_folder(cell: Cell, folder: Path, program: str) -> None:
     states = [state for state in cell.states if GrainMap in state]
     if not states:
         raise _no_grains(cell)
-    station = cell[StationCalibration] if StationCalibration in cell else None
+    station: StationCalibration | None = None
+    if StationCalibration in cell:
+        station = cell[StationCalibration]
     folder.mkdir(parents=True, exist_ok=True)
     for state in states:
+        grain_map = state[GrainMap]
+        spots: Spots | None = None
+        if Spots in state:
+            spots = state[Spots]
         write_program_files(
             folder,
             f"{state.index}_{file_stem(state.name)}_",
             program,
-            grain_map=state[GrainMap],
-            station=station if IndexedGrains in state or Spots in state else None,
-            spots=state[Spots] if Spots in state else None,
+            grain_map=grain_map,
+            station=station if grain_map.error_source == FROM_SPOTS else None,
+            spots=spots,
         )
 
 

@@ -73,8 +73,8 @@ def write_grain_files(
 ) -> list[Path]:
     """Grain lists of one state in a program's formats, called ``stem`` and a word; their paths.
 
-    MIDAS: Grains.csv, and the consolidated HDF5 of one phase. ImageD11: .map and HDF5. HEXRD: grains.out, one
-    a phase. ``beam_height`` (um) goes into MIDAS' header.
+    MIDAS: Grains.csv, and the consolidated HDF5 of one phase. ImageD11: .map and HDF5. HEXRD:
+    grains.out, one a phase. ``beam_height`` (um) goes into MIDAS' header.
     """
     if goniometer is not None:
         grain_map = on_turntable(grain_map, goniometer)
