@@ -278,10 +278,10 @@ def phases_of_options(arguments: argparse.Namespace) -> tuple[PhaseRings, ...]:
     from mesolith.hedm.frames_index import rings_of_materials
     from mesolith.materials.loader import load_material
 
-    if arguments.first_ring < 1 or arguments.rings < 1:
+    if not (1 <= arguments.first_ring <= 100 and 1 <= arguments.rings <= 60):
         raise SettingsError(
-            f"{arguments.rings} rings from ring {arguments.first_ring} on are none",
-            remedy="Both are counted from 1.",
+            f"{arguments.rings} rings from ring {arguments.first_ring} on are none, or too many",
+            remedy="The first is 1 to 100, their number 1 to 60.",
         )
     second = arguments.second_phase
     return rings_of_materials(

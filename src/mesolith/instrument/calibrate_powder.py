@@ -29,6 +29,8 @@ _BRIGHT = 8000  # pixels that show where rings run
 _AROUND = 31  # px, of the background about a ring
 _WINDOWS = (24.0, 12.0, 8.0)  # px, half of that about each ring
 _MOST_RINGS = 25
+_SECTORS = 90  # of a whole ring
+_SEEN, _FEWEST_RINGS = 1.0 / 3.0, 2
 _SATURATED = 0.02  # of a ring's pixels that are worth a word
 _NEAR = 1.5  # px of a ring's middle
 _STRIDE = 7  # pixels are counted by every seventh
@@ -102,8 +104,9 @@ def calibrate_powder(
     for window in _WINDOWS:
         try:
             points = ring_points(
-                current, frames, d, half_width=window * pitch, masks=left_out, sectors=90
+                current, frames, d, half_width=window * pitch, masks=left_out, sectors=_SECTORS
             )
+            _check_seen(current, points, d)
             calibration = calibrate_from_rings(current, points, names=names)
         except InvalidValueError as problem:
             # rings that touch, or too few that stand out: the next window is narrower
@@ -122,6 +125,18 @@ def calibrate_powder(
     return PowderCalibration(
         calibration, points, residual, tuple(_notes(current, frames, full, powder, points, d))
     )
+
+
+def _check_seen(instrument: Instrument, points: RingPoints, d: FloatArray) -> None:
+    """Raise ``InvalidValueError`` unless rings run as rings do, not as noise has maxima."""
+    expected = _SECTORS * ring_coverage(instrument, d)
+    found = np.array([np.count_nonzero(np.abs(points.spacing - value) < 1e-9) for value in d])
+    seen = int(np.count_nonzero(found > _SEEN * expected))
+    if seen < min(_FEWEST_RINGS, len(d)):
+        raise InvalidValueError(
+            f"{seen} of {len(d)} rings are seen over a third of their length, "
+            f"{min(_FEWEST_RINGS, len(d))} are needed"
+        )
 
 
 def bright_points(
