@@ -61,9 +61,7 @@ def test_a_saturated_ring_is_said_and_its_pixels_left_out(frame: FloatArray) -> 
 
 def test_frames_without_rings_and_rings_elsewhere_are_refused(frame: FloatArray) -> None:
     noise = np.random.default_rng(0).poisson(40.0, frame.shape).astype(np.float64)
-    with pytest.raises(
-        InvalidValueError, match="bright pixels onto rings|rings are seen over a third"
-    ):
+    with pytest.raises(InvalidValueError, match=r"onto rings|seen over a third"):
         _found(noise)
     with pytest.raises(InvalidValueError, match="no ring of CeO2 falls onto the detector"):
         _found(frame, moved(ROUGH, {"distance": 3e8}))

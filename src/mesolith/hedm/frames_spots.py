@@ -43,7 +43,11 @@ def compute(work: Work) -> None:
     spots = spots_of_panels([one for one, _ in found])
     write_record(work.folder / "record.h5", spots)
     write_record(work.folder / INSTRUMENT, instrument_of(work))
-    remarks = [Remark(*finding) for _, findings in found for finding in findings]
+    remarks = [
+        Remark(finding.level, f"{work.label}, {finding.where}", finding.text)
+        for _, findings in found
+        for finding in findings
+    ]
     for one in series:
         gaps = len(one.stretches) - 1
         if gaps:
