@@ -179,11 +179,11 @@ def _check_rings(work: Work, instrument: Instrument) -> None:
         if not len(outside):
             continue
         first = int(work.settings["frames.first_ring"])
-        numbers = ", ".join(str(first + int(row)) for row in outside)
+        numbers = _listed([str(first + int(row)) for row in outside])
+        d = _listed([f"{phase.spacing[row]:.3f}" for row in outside])
         seen = int(np.count_nonzero(covered >= _LEAST_COVERED))
-        d = ", ".join(f"{phase.spacing[row]:.3f}" for row in outside)
         raise SettingsError(
-            f"ring {numbers} of {phase.name} (d = {d} angstrom) lies outside the detector",
+            f"ring {numbers} of {phase.name} (d = {d} angstrom): outside the detector",
             where="[frames]",
             remedy=(
                 f"Ask for {seen} rings from ring {first} on: frames.rings = {seen}."
@@ -192,6 +192,10 @@ def _check_rings(work: Work, instrument: Instrument) -> None:
                 "the beam's centre in the detector file."
             ),
         )
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words) if len(words) < 4 else f"{words[0]} to {words[-1]}"
 
 
 def _from_calibrant(work: Work, instrument: Instrument) -> PowderCalibration:

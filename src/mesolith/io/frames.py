@@ -170,8 +170,7 @@ def _of_size(image: Image, source: FrameSource, path: Path, name: str) -> Image:
             f"this {name} has {image.shape[0]} x {image.shape[1]} pixels, the frames "
             f"{source.shape[0]} x {source.shape[1]}",
             where=str(path),
-            remedy=f"Give the {name} of this detector and binning; the frames are "
-            f"{Path(source.place).name}.",
+            remedy=f"Give the {name} of this detector and binning, that of {source.place}.",
         )
     return image
 
