@@ -130,35 +130,43 @@ def test_find_cores_says_how_much_room_it_needs(scene: dict[str, NDArray[np.gene
 
 def test_gather_voxels(scene: dict[str, NDArray[np.generic]]) -> None:
     threshold = 0.92 * np.sqrt(scene["variance"])
-    _, (count, rows, columns, smooth) = cores_of(scene, threshold)
-    near = np.zeros((SHAPE[0], -(-SHAPE[1] // 8) * 8), dtype=np.uint8)
+    _, (number, rows, columns, smooth) = cores_of(scene, threshold)
     kinds = (np.int32, np.int32, np.float32, np.float32, np.float32, np.uint8)
-    out = [np.zeros(3000, kind) for kind in kinds]
-    k = 3
+    inner = slice(1, FRAMES - 1)
+    frames = scene["frames"][inner].astype(np.float32)
+    frames[2, rows[3, 0], columns[3, 0]] = np.nan
     inputs = (
-        *(scene["frames"][k], scene["level"], scene["variance"], scene["mask"]),
-        *(scene["offsets"][k], SIDE, 400.0, 1.5, near, np.zeros(SHAPE[0], dtype=np.uint8)),
-        *(values[k - 1 : k + 2] for values in (count, rows, columns, smooth)),
+        *(frames, scene["level"], scene["variance"], scene["mask"]),
+        *(scene["offsets"][inner], SIDE, 8, 400.0, 1.5, number, rows, columns, smooth),
     )
-    n = gather_voxels(*inputs, *out)
-    assert not near.any()
-    row, column, high, counts, variance, flags = (values[:n] for values in out)
-    twin = np.zeros((3, *SHAPE))
-    for j in range(3):
-        at = k - 1 + j
-        twin[j, rows[at, : count[at]], columns[at, : count[at]]] = smooth[at, : count[at]]
+    count = np.zeros(len(frames), dtype=np.int64)
+    out = [np.zeros((len(frames), 3000), kind) for kind in kinds]
+    assert gather_voxels(*inputs, count, *out)
+    core = np.zeros((FRAMES, *SHAPE))
+    for k in range(FRAMES):
+        core[k, rows[k, : number[k]], columns[k, : number[k]]] = smooth[k, : number[k]]
     edges = ndimage.generate_binary_structure(3, 2)
-    wanted = ndimage.binary_dilation(twin > 0.0, structure=edges)[1]
-    assert np.array_equal(np.column_stack([row, column]), np.argwhere(wanted))
-    assert np.array_equal(high, twin[1][wanted].astype(np.float32))
-    level = scene["level"] * linear_between_tiles(scene["offsets"][k])
-    assert np.allclose(counts, (scene["frames"][k] - level)[wanted], atol=1e-3)
-    assert np.array_equal(variance, scene["variance"][wanted])
-    assert np.array_equal(flags & CORE > 0, twin[1][wanted] > 0)
-    assert np.array_equal(flags & MASKED > 0, scene["mask"][wanted])
-    seeds = twin[1][wanted] > 1.5 * np.sqrt(variance)
-    assert np.array_equal(flags & SEED > 0, seeds)
-    assert gather_voxels(*inputs, *(values[:5] for values in out)) == -n
+    near = ndimage.binary_dilation(core > 0.0, structure=edges)
+    assert near[inner].sum() > 2000
+    for k in range(len(frames)):
+        wanted, own, frame = near[k + 1], core[k + 1], frames[k]
+        row, column, high, counts, variance, flags = (values[k, : count[k]] for values in out)
+        assert np.array_equal(np.column_stack([row, column]), np.argwhere(wanted))
+        assert np.array_equal(high, own[wanted].astype(np.float32))
+        level = scene["level"] * linear_between_tiles(scene["offsets"][k + 1])
+        lost = np.isnan(frame[wanted])
+        assert lost.sum() == (k == 2)
+        assert np.allclose(counts[~lost], (frame - level)[wanted][~lost], atol=1e-3)
+        assert np.all(counts[lost] == 0.0)
+        assert np.array_equal(variance, scene["variance"][wanted])
+        assert np.array_equal(flags & CORE > 0, own[wanted] > 0)
+        assert np.array_equal(flags & MASKED > 0, scene["mask"][wanted] | lost)
+        assert np.array_equal(flags & SATURATED > 0, frame[wanted] >= 400.0)
+        seeds = own[wanted] > 1.5 * np.sqrt(variance)
+        assert np.array_equal(flags & SEED > 0, seeds)
+    needed = count.copy()
+    assert not gather_voxels(*inputs, count, *(values[:, :5] for values in out))
+    assert np.array_equal(count, needed)
 
 
 def test_find_cores_listed(scene: dict[str, NDArray[np.generic]]) -> None:
@@ -166,7 +174,7 @@ def test_find_cores_listed(scene: dict[str, NDArray[np.generic]]) -> None:
     listed = [np.argwhere(frame > 0).astype(np.int32) for frame in frames]
     begins = np.cumsum([0, *(len(pixels) for pixels in listed)])
     row, column = np.concatenate(listed).T.copy()
-    near = np.zeros((SHAPE[0], -(-SHAPE[1] // 8) * 8), dtype=np.uint8)
+    near = np.zeros(SHAPE, dtype=np.uint8)
     touched = np.zeros(SHAPE[0], dtype=np.uint8)
     count = np.zeros(FRAMES, dtype=np.int64)
     rows, columns = np.zeros((2, FRAMES, 3000), dtype=np.int32)
@@ -303,17 +311,27 @@ def test_a_network_sorts() -> None:
         assert np.array_equal(samples, twin)
 
 
-def test_tile_offsets() -> None:
+@pytest.mark.parametrize("light", [1.0, 0.7])
+def test_tile_offsets(light: float) -> None:
     rng = np.random.default_rng(0)
     level = np.full((64, 96), 200.0, dtype=np.float32)
     change = np.repeat(np.repeat([[0.02, -0.01, 0.0], [0.05, 0.0, -0.03]], 32, 0), 32, 1)
+    change = light * (1.0 + change) - 1.0
     frame = np.rint(level * (1.0 + change) + rng.normal(0.0, 5.0, level.shape))
-    frame[rng.uniform(size=level.shape) < 0.05] += 1000.0
+    spots = rng.uniform(size=level.shape) < 0.05
+    frame[spots] += 1000.0
+    masked = rng.uniform(size=level.shape) < 0.02
+    frame[masked] = 0.0
+    noise = np.where(masked, -1.0, 5.0)
+    pixel = np.arange(level.size).reshape(2, 32, 3, 32).swapaxes(1, 2).reshape(2, 3, -1)
     offsets = np.zeros((2, 3))
-    mask = np.zeros(level.shape, dtype=bool)
-    noise = np.full_like(level, 5.0)
-    tile_offsets(frame.astype(np.uint16), level, noise, mask, 32, 1, offsets)
+    kept = tile_offsets(
+        *(frame.astype(np.uint16), pixel.astype(np.int32), level.ravel()[pixel]),
+        *(noise.astype(np.float32).ravel()[pixel], offsets),
+    )
     assert np.allclose(offsets, change[::32, ::32], atol=3.0 * 5.0 / 200.0 / 30.0)
+    # 2.5 sigma hold 98.8 % of what is no spot
+    assert kept == pytest.approx(0.988 * (1.0 - spots[~masked].mean()), abs=0.005)
 
 
 @pytest.mark.parametrize("gain", [1.0, 3.0])
@@ -371,7 +389,8 @@ def test_fit_profiles() -> None:
     smooth = smoothed(counts.reshape(shape).astype(np.float64)).ravel()
     smooth = np.where(smooth > 10.0, smooth, 0.0).astype(np.float32)
     fit_profiles(
-        *(begin, order, np.array([0, 1]), place, smooth, counts, background, usable),
+        *(begin, order, np.array([0, 1]), np.array([3], dtype=np.int32), place, smooth),
+        *(counts, background, usable),
         *(1.0, np.inf, np.zeros(3), np.zeros(3), 1, value, covariance, misfit),
     )
 

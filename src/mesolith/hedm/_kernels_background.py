@@ -105,45 +105,59 @@ def level_and_variance(
             variance[y, x] = own if own > 6.0 * noise else noise
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+def _clipped_mean(values: Image, sigma: Image, start: np.float32) -> tuple[int, np.float32]:
+    """How many values lie within 2.5 sigma of their mean, found from ``start``; and that mean."""
+    mean, reach, used = start, np.float32(4.0), 0
+    for _ in range(4):
+        total, used = np.float32(0.0), 0
+        for k in range(values.shape[0]):
+            inside = abs(values[k] - mean) <= reach * sigma[k]
+            total += values[k] if inside else np.float32(0.0)
+            used += 1 if inside else 0
+        mean = total / np.float32(max(used, 1)) if used > 0 else start
+        reach = np.float32(2.5)
+    return used, mean
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
 def tile_offsets(
     frame: Counts,
+    pixel: NDArray[np.int32],
     level: Image,
     noise: Image,
-    mask: NDArray[np.bool_],
-    side: int,
-    stride: int,
     offsets: FloatArray,
-) -> None:
+) -> float:
     """Relative change of the background of one frame in each tile, (tile, tile), into offsets.
 
-    ``noise`` is the standard deviation of each pixel. Every ``stride``-th pixel of a tile of
-    ``side`` counts; those more than 2.5 sigma away from
-    the tile's mean, spots among them, do not. 0 where fewer than 16 are left.
+    ``pixel`` (tile, tile, n) are some pixels of each tile, as indices into the flat frame;
+    ``level`` and ``noise`` their level and its standard deviation, below zero for those that do
+    not count. Pixels more than 2.5 sigma away from the tile's mean, spots among them, are left
+    out; 0 where fewer than 16 are left. Returns which share of all pixels that count was left.
     """
-    rows, columns = frame.shape
-    size = (side // stride + 1) ** 2
-    difference, sigma = np.empty(size, np.float32), np.empty(size, np.float32)
+    counts = frame.ravel()
+    size = pixel.shape[2]
+    difference = np.empty(size, np.float32)
+    kept, counted = 0, 0
     for ty in range(offsets.shape[0]):
         for tx in range(offsets.shape[1]):
-            n = 0
-            base = 0.0
-            for y in range(ty * side, min((ty + 1) * side, rows), stride):
-                for x in range(tx * side, min((tx + 1) * side, columns), stride):
-                    if not mask[y, x]:
-                        difference[n] = float(frame[y, x]) - level[y, x]
-                        sigma[n] = noise[y, x]
-                        base += level[y, x]
-                        n += 1
-            mean, reach = 0.0, 4.0
-            used = 0
-            for _ in range(4):
-                total, used = 0.0, 0
-                for k in range(n):
-                    inside = abs(difference[k] - mean) <= reach * sigma[k]
-                    total += difference[k] if inside else 0.0
-                    used += 1 if inside else 0
-                mean = total / used if used > 0 else 0.0
-                reach = 2.5
-            good = used >= 16 and base > 0.0
-            offsets[ty, tx] = mean * n / base if good else 0.0
+            place, base, sigma = pixel[ty, tx], level[ty, tx], noise[ty, tx]
+            total, n = np.float32(0.0), 0
+            for k in range(size):
+                difference[k] = np.float32(counts[place[k]]) - base[k]
+                good = sigma[k] > 0.0
+                total += base[k] if good else np.float32(0.0)
+                n += 1 if good else 0
+            used, mean = _clipped_mean(difference, sigma, np.float32(0.0))
+            if 2 * used < n:
+                # the light of this frame changed by more than its noise: begin in its middle
+                right = (sigma > 0.0) & (np.abs(difference) < 1e30)
+                if np.sum(right) > 0:
+                    used, mean = _clipped_mean(
+                        difference, sigma, np.float32(np.median(difference[right]))
+                    )
+            good = used >= 16 and total > 0.0
+            offsets[ty, tx] = float(mean) * n / total if good else 0.0
+            kept += used
+            counted += n
+    return kept / max(counted, 1)

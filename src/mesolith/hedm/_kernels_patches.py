@@ -28,16 +28,46 @@ def _higher(smooth: Image, i: int, j: int) -> bool:
 
 
 @njit(nogil=True, cache=True)
-def _beside(where: Whole, y: int, x: int) -> int:
+def _beside(lines: Whole, y: int, x: int) -> int:
     """A core among the nine about a pixel of one frame, the nearest first; -1 without one."""
-    for j in (where[y, x], where[y - 1, x], where[y, x - 1], where[y, x + 1], where[y + 1, x]):
+    above, here, below = lines[(y + 2) % 3], lines[y % 3], lines[(y + 1) % 3]
+    for j in (here[x], above[x], here[x - 1], here[x + 1], below[x]):
         if j >= 0:
             return j
-    for k in range(4):
-        j = where[y - 1 + k // 2 * 2, x - 1 + k % 2 * 2]
+    for j in (above[x - 1], above[x + 1], below[x - 1], below[x + 1]):
         if j >= 0:
             return j
     return -1
+
+
+@njit(nogil=True, cache=True)
+def _show_rows(
+    y: int,
+    lines: Whole,
+    row: Whole,
+    column: Whole,
+    cores: Whole,
+    shown: IntArray,
+    end: int,
+) -> None:
+    """Let ``lines`` (3, fast + 2) of one frame hold the cores of rows y - 1, y and y + 1.
+
+    Cores ``shown[0]`` up to ``shown[1]`` are those that it holds; rows only ever increase.
+    """
+    at, upto = shown
+    while at < upto and row[cores[at]] < y - 1:
+        i = cores[at]
+        lines[row[i] % 3, column[i] + 1] = -1
+        at += 1
+    if at == upto:
+        while upto < end and row[cores[upto]] < y - 1:
+            upto += 1
+        at = upto
+    while upto < end and row[cores[upto]] <= y + 1:
+        i = cores[upto]
+        lines[row[i] % 3, column[i] + 1] = i
+        upto += 1
+    shown[0], shown[1] = at, upto
 
 
 @njit(nogil=True, cache=True)
@@ -47,16 +77,16 @@ def join_neighbours(
     column: Whole,
     smooth: Image,
     flags: NDArray[np.uint8],
-    where: Whole,
+    lines: Whole,
 ) -> tuple[Whole, Whole, Whole]:
     """Patch of each core voxel, where each voxel climbs to, and pairs of cores.
 
     Voxels are neighbours where no index differs by more than one. ``patch`` is the number of
     the patch's first voxel, -1 for a voxel that is no core. ``up`` is the highest of a core and
     its neighbours; of a voxel that is no core it is a core beside it, in its own frame if there
-    is one, and -1 where there is none. ``pairs`` (n, 2) are all neighbouring cores. ``where``
-    (3, slow + 2, fast + 2) is scratch, -1 everywhere, and is left so: it tells which core lies
-    at a pixel of three frames, with a rim so that no index needs a check.
+    is one, and -1 where there is none. ``pairs`` (n, 2) are all neighbouring cores. ``lines``
+    (3, 3, fast + 2) is scratch, -1 everywhere, and is left so: it tells which core lies at a
+    pixel of three rows of three frames, with a rim so that no column needs a check.
     """
     n = frame.shape[0]
     patch = np.full(n, -1, dtype=np.int32)
@@ -64,72 +94,79 @@ def join_neighbours(
     pairs = np.empty((max(2 * n, 16), 2), dtype=np.int32)
     used = 0
     near = np.empty(13, dtype=np.int32)
-    begins = np.empty(n + 1, dtype=np.int64)
-    segments = 0
+    cores = np.empty(n, dtype=np.int32)
+    begins, core_begins = np.empty(n + 1, dtype=np.int64), np.empty(n + 1, dtype=np.int64)
+    segments, total = 0, 0
     for i in range(n):
         if i == 0 or frame[i] != frame[i - 1]:
-            begins[segments] = i
+            begins[segments], core_begins[segments] = i, total
             segments += 1
-    begins[segments] = n
-    for s in range(segments + 1):
-        if s < segments:
-            here = where[s % 3]
-            behind = where[(s + 2) % 3]
-            follows = s > 0 and frame[begins[s]] == frame[begins[s - 1]] + 1
-            for i in range(begins[s], begins[s + 1]):
-                if not flags[i] & CORE:
-                    continue
-                y, x = row[i] + 1, column[i] + 1
-                patch[i], up[i] = i, i
-                found = 0
-                for u in range(x - 1, x + 2):
-                    if here[y - 1, u] >= 0:
-                        near[found] = here[y - 1, u]
-                        found += 1
-                if here[y, x - 1] >= 0:
-                    near[found] = here[y, x - 1]
-                    found += 1
-                if follows:
-                    for v in range(y - 1, y + 2):
-                        for u in range(x - 1, x + 2):
-                            if behind[v, u] >= 0:
-                                near[found] = behind[v, u]
-                                found += 1
-                if used + found > pairs.shape[0]:
-                    longer = np.empty((2 * pairs.shape[0], 2), dtype=np.int32)
-                    longer[:used] = pairs[:used]
-                    pairs = longer
-                for k in range(found):
-                    j = near[k]
-                    if _higher(smooth, j, up[i]):
-                        up[i] = j
-                    if _higher(smooth, i, up[j]):
-                        up[j] = i
-                    if patch[i] != patch[j]:
-                        low, high = _root(patch, i), _root(patch, j)
-                        patch[max(low, high)] = min(low, high)
-                    pairs[used, 0], pairs[used, 1] = i, j
-                    used += 1
-                here[y, x] = i
-        if s == 0:
-            continue
-        # what is no core in the frame before: now all frames beside it are known
-        before = begins[s - 1]
-        after = s < segments and frame[begins[s]] == frame[before] + 1
-        earlier = s > 1 and frame[before] == frame[begins[s - 2]] + 1
-        for i in range(before, begins[s]):
-            if flags[i] & CORE:
+        if flags[i] & CORE:
+            cores[total] = i
+            patch[i], up[i] = i, i
+            total += 1
+    begins[segments], core_begins[segments] = n, total
+    shown = np.zeros((3, 2), dtype=np.int64)
+    for s in range(segments):
+        f = frame[begins[s]]
+        follows = s > 0 and f == frame[begins[s - 1]] + 1
+        goes_on = s + 1 < segments and frame[begins[s + 1]] == f + 1
+        behind, here, ahead = lines[(s + 2) % 3], lines[s % 3], lines[(s + 1) % 3]
+        for k in range(-1, 2):
+            shown[(s + k) % 3] = core_begins[min(max(s + k, 0), segments)]
+        y = np.int32(-2)
+        for i in range(begins[s], begins[s + 1]):
+            if row[i] != y:
+                y = row[i]
+                for k in range(-1, 2):
+                    if k == 0 or (k < 0 and follows) or (k > 0 and goes_on):
+                        j = (s + k) % 3
+                        end = core_begins[s + k + 1]
+                        _show_rows(y, lines[j], row, column, cores, shown[j], end)
+            x = column[i] + 1
+            if not flags[i] & CORE:
+                core = _beside(here, y, x)
+                if core < 0 and follows:
+                    core = _beside(behind, y, x)
+                if core < 0 and goes_on:
+                    core = _beside(ahead, y, x)
+                up[i] = core
                 continue
-            y, x = row[i] + 1, column[i] + 1
-            core = _beside(where[(s + 2) % 3], y, x)
-            if earlier and core < 0:
-                core = _beside(where[(s + 1) % 3], y, x)
-            if after and core < 0:
-                core = _beside(where[s % 3], y, x)
-            up[i] = core
-        for t in range(max(s - 2, 0), s - 1 if s < segments else s):
-            for i in range(begins[t], begins[t + 1]):
-                where[t % 3, row[i] + 1, column[i] + 1] = -1
+            found = 0
+            for u in range(x - 1, x + 2):
+                j = here[(y + 2) % 3, u]
+                if j >= 0:
+                    near[found] = j
+                    found += 1
+            if here[y % 3, x - 1] >= 0:
+                near[found] = here[y % 3, x - 1]
+                found += 1
+            if follows:
+                for v in range(y + 2, y + 5):
+                    for u in range(x - 1, x + 2):
+                        j = behind[v % 3, u]
+                        if j >= 0:
+                            near[found] = j
+                            found += 1
+            if used + found > pairs.shape[0]:
+                longer = np.empty((2 * pairs.shape[0], 2), dtype=np.int32)
+                longer[:used] = pairs[:used]
+                pairs = longer
+            for k in range(found):
+                j = near[k]
+                if _higher(smooth, j, up[i]):
+                    up[i] = j
+                if _higher(smooth, i, up[j]):
+                    up[j] = i
+                if patch[i] != patch[j]:
+                    low, high = _root(patch, i), _root(patch, j)
+                    patch[max(low, high)] = min(low, high)
+                pairs[used, 0], pairs[used, 1] = i, j
+                used += 1
+        for j in range(3):
+            for k in range(shown[j, 0], shown[j, 1]):
+                i = cores[k]
+                lines[j, row[i] % 3, column[i] + 1] = -1
     for i in range(n):
         if patch[i] >= 0:
             patch[i] = _root(patch, i)

@@ -15,6 +15,8 @@ Image = NDArray[np.float32]
 
 # what a voxel is
 CORE, SEED, SATURATED, MASKED, RIM = 1, 2, 4, 8, 16
+# counts beyond this, infinite ones and NaN are those of a pixel that failed
+NO_NUMBER = np.float32(1e30)
 
 
 @njit(nogil=True, cache=True)
@@ -88,7 +90,8 @@ def find_cores(
                     frame, base, bad = frames[f, y], level[y], mask[y]
                     for x in range(width):
                         value = np.float32(frame[x]) - base[x] * factor[x]
-                        plain[x] = np.float32(0.0) if bad[x] else value
+                        right = (not bad[x]) & (abs(value) < NO_NUMBER)
+                        plain[x] = value if right else np.float32(0.0)
                     current[0] = 2.0 * plain[0] + plain[1]
                     for x in range(1, width - 1):
                         current[x] = plain[x - 1] + np.float32(2.0) * plain[x] + plain[x + 1]
@@ -131,24 +134,15 @@ def _mark(
     touched: NDArray[np.uint8],
     rows: NDArray[np.int32],
     columns: NDArray[np.int32],
-    number: int,
-    width: int,
-    mark: int,
-    corners: bool,
 ) -> None:
-    """Mark pixels with ``mark`` and their neighbours with 1, those across corners if asked."""
-    height = near.shape[0]
-    for m in range(number):
+    """Mark pixels and their eight neighbours, and the rows in which they lie."""
+    height, width = near.shape
+    for m in range(rows.shape[0]):
         y, x = rows[m], columns[m]
-        left, right = max(x - 1, 0), min(x + 2, width)
         for v in range(max(y - 1, 0), min(y + 2, height)):
             touched[v] = 1
-            if corners or v == y:
-                for u in range(left, right):
-                    near[v, u] |= 1
-            else:
-                near[v, x] |= 1
-        near[y, x] |= mark
+            for u in range(max(x - 1, 0), min(x + 2, width)):
+                near[v, u] = 1
 
 
 @njit(nogil=True, cache=True)
@@ -169,7 +163,7 @@ def find_cores_listed(
     """As `find_cores`, for frames that are zero but for listed pixels, and have no background.
 
     Pixels ``begins[f]`` up to ``begins[f + 1]`` of ``listed_row`` and ``listed_column`` are those
-    of frame f. ``near`` and ``touched`` are scratch as in `gather_voxels`.
+    of frame f. ``near`` (slow, fast) and ``touched`` (slow,) are scratch: zeros, and left so.
     """
     n, height, width = frames.shape
     capacity = rows.shape[1]
@@ -178,8 +172,7 @@ def find_cores_listed(
     for k in range(1, n - 1):
         for f in range(k - 1, k + 2):
             low, high = begins[f], begins[f + 1]
-            row, column = listed_row[low:high], listed_column[low:high]
-            _mark(near, touched, row, column, high - low, width, 1, True)
+            _mark(near, touched, listed_row[low:high], listed_column[low:high])
         for y in range(height):
             if touched[y] == 0:
                 continue
@@ -211,84 +204,117 @@ def find_cores_listed(
 
 @njit(nogil=True, cache=True)
 def gather_voxels(
-    frame: Counts,
+    frames: Counts,
     level: Image,
     variance: Image,
     mask: NDArray[np.bool_],
     offsets: FloatArray,
     side: int,
+    strip: int,
     saturation: float,
     seed_factor: float,
-    near: NDArray[np.uint8],
-    touched: NDArray[np.uint8],
     number: IntArray,
     rows: NDArray[np.int32],
     columns: NDArray[np.int32],
     smooth: Image,
+    count: IntArray,
     out_row: NDArray[np.int32],
     out_column: NDArray[np.int32],
     out_smooth: Image,
     out_counts: Image,
     out_variance: Image,
     out_flags: NDArray[np.uint8],
-) -> int:
-    """Core of a frame and its neighbours in three dimensions, in the order of rows and columns.
+) -> bool:
+    """Cores of frames and their neighbours in three dimensions, in the order of rows and columns.
 
-    Neighbours share a face or an edge with a core voxel.
+    Neighbours share a face or an edge with a core voxel. A voxel that is no core has ``smooth``
+    0; one whose counts are no number has counts 0 and is masked.
 
-    ``number``, ``rows``, ``columns`` and ``smooth`` are the cores of the frame before, of this
-    one and of the one behind. A voxel that is no core has ``smooth`` 0. ``near`` is a scratch
-    image of zeros, its rows a multiple of eight long, ``touched`` (slow,) tells which rows of it
-    are in use; both are left zero. Returns the number of
-    voxels, or minus the number needed where the arrays are too short.
+    ``number`` (n + 2,), ``rows``, ``columns`` and ``smooth`` are the cores of one frame more
+    before and behind the n ``frames``. The voxels of frame k go to row k of the arrays ``out_``,
+    and their number to ``count[k]``. False where these arrays are too short; ``count`` then tells
+    how long they must be. Strip by strip, so that level, variance and mask are read from memory
+    once for all frames.
     """
-    height, width = frame.shape
-    capacity = out_row.shape[0]
-    _mark(near, touched, rows[0], columns[0], number[0], width, 1, False)
-    _mark(near, touched, rows[2], columns[2], number[2], width, 1, False)
-    _mark(near, touched, rows[1], columns[1], number[1], width, 2, True)
+    n, height, width = frames.shape
+    capacity = out_row.shape[1]
+    first = np.empty((n + 2, height + 1), dtype=np.int32)
+    for f in range(n + 2):
+        m = 0
+        for y in range(height):
+            first[f, y] = m
+            while m < number[f] and rows[f, m] == y:
+                m += 1
+        first[f, height] = m
+    marks = np.zeros((width + 9) // 8 * 8, dtype=np.uint8)
+    eights = marks.view(np.uint64)
     factor = np.empty(width, dtype=np.float32)
-    line = np.empty(offsets.shape[1])
-    n = 0
-    core = 0
-    for y in range(height):
-        if touched[y] == 0:
-            continue
-        touched[y] = 0
-        known = False
-        marks = near[y]
-        eights = marks.view(np.uint64)
-        for e in range(eights.shape[0]):
-            if eights[e] == 0:
-                continue
-            for x in range(8 * e, min(8 * e + 8, width)):
-                mark = marks[x]
-                if mark == 0:
+    line = np.empty(offsets.shape[2])
+    count[:] = 0
+    fits = True
+    for begin in range(0, height, strip):
+        for k in range(n):
+            before, own, behind = first[k], first[k + 1], first[k + 2]
+            for y in range(begin, min(begin + strip, height)):
+                low, high = max(y - 1, 0), min(y + 2, height)
+                empty = own[low] == own[high]
+                if empty and before[low] == before[high] and behind[low] == behind[high]:
                     continue
-                marks[x] = 0
-                if n < capacity:
-                    if not known:
-                        _factors(offsets, side, y, factor, line)
-                        known = True
-                    flags = 0
-                    out_smooth[n] = 0.0
-                    if mark & 2:
-                        flags |= CORE
-                        out_smooth[n] = smooth[1, core]
-                        if smooth[1, core] > seed_factor * np.sqrt(variance[y, x]):
-                            flags |= SEED
-                    counts = float(frame[y, x])
-                    if counts >= saturation:
-                        flags |= SATURATED
-                    if mask[y, x]:
-                        flags |= MASKED
-                    if y == 0 or x == 0 or y == height - 1 or x == width - 1:
-                        flags |= RIM
-                    out_row[n], out_column[n] = y, x
-                    out_counts[n] = counts - level[y, x] * factor[x]
-                    out_variance[n] = variance[y, x]
-                    out_flags[n] = flags
-                if mark & 2:
-                    core += 1
-                n += 1
-    return n if n <= capacity else -n
+                # column x is marked at x + 1
+                for m in range(own[low], own[high]):
+                    x = columns[k + 1, m]
+                    marks[x] |= 1
+                    marks[x + 1] |= 1
+                    marks[x + 2] |= 1
+                for m in range(own[y], own[y + 1]):
+                    marks[columns[k + 1, m] + 1] |= 2
+                for f in (k, k + 2):
+                    for m in range(first[f, low], first[f, high]):
+                        marks[columns[f, m] + 1] |= 1
+                    for m in range(first[f, y], first[f, y + 1]):
+                        marks[columns[f, m]] |= 1
+                        marks[columns[f, m] + 2] |= 1
+                marks[0], marks[width + 1] = 0, 0
+                _factors(offsets[k], side, y, factor, line)
+                core = own[y]
+                at = count[k]
+                for e in range(eights.shape[0]):
+                    if eights[e] == 0:
+                        continue
+                    for place in range(8 * e, 8 * e + 8):
+                        mark = marks[place]
+                        if mark == 0:
+                            continue
+                        marks[place] = 0
+                        x = place - 1
+                        if at >= capacity:
+                            fits = False
+                            at += 1
+                            continue
+                        noise = variance[y, x]
+                        flags = 0
+                        out_smooth[k, at] = 0.0
+                        if mark & 2:
+                            flags |= CORE
+                            out_smooth[k, at] = smooth[k + 1, core]
+                            if smooth[k + 1, core] > seed_factor * np.sqrt(noise):
+                                flags |= SEED
+                            core += 1
+                        counts = float(frames[k, y, x])
+                        if counts >= saturation:
+                            flags |= SATURATED
+                        if mask[y, x]:
+                            flags |= MASKED
+                        if y == 0 or x == 0 or y == height - 1 or x == width - 1:
+                            flags |= RIM
+                        counts -= level[y, x] * factor[x]
+                        if not abs(counts) < NO_NUMBER:
+                            flags |= MASKED
+                            counts = 0.0
+                        out_row[k, at], out_column[k, at] = y, x
+                        out_counts[k, at] = counts
+                        out_variance[k, at] = noise
+                        out_flags[k, at] = flags
+                        at += 1
+                count[k] = at
+    return fits

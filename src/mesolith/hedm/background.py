@@ -20,6 +20,8 @@ _SAMPLE_BYTES = 220_000_000
 _GROUP, _ROOM = 4, 30_000.0
 _BINS = 128
 _ROUNDING = 1.0 / 12.0
+# share of samples in which a pixel may fail, or be lit in thresholded frames; share lit of a frame
+_OFTEN, _MOST_LIT = 0.25, 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Background:
     ``gain`` is the variance that one more count brings: 1 where counts are photons.
     ``gain_source`` is "measured", "given" or "assumed". ``frames`` is how many frames the level
     is the mean of, infinite where it is known. ``mask`` is True where a pixel cannot be used;
-    ``saturated`` pixels of them are at the detector's limit without any spot.
+    ``saturated`` pixels of them are at the detector's limit without any spot, ``failed`` ones
+    often hold no number, ``lit`` ones are above the floor of thresholded frames too often.
     """
 
     level: Image
@@ -40,6 +43,8 @@ class Background:
     gain_source: str
     frames: float
     saturated: int = 0
+    failed: int = 0
+    lit: int = 0
 
 
 def background_from_frames(
@@ -57,7 +62,8 @@ def background_from_frames(
     block is taken for background. The noise is fitted to all pixels together as
     ``constant + gain * level``, from how far the lower samples lie below the median, which no
     spot disturbs. Frames that were thresholded when they were written (`FrameSeries.floor`) have
-    level 0 and a third of the floor as noise.
+    level 0 and a third of the floor as noise; pixels above the floor in a quarter of the samples
+    are masked.
 
     Parameters
     ----------
@@ -72,19 +78,22 @@ def background_from_frames(
     Raises
     ------
     InvalidValueError
-        Fewer than eight frames: background and spots cannot be told apart.
+        Fewer than eight frames: background and spots cannot be told apart. All pixels masked or
+        saturated. Thresholded frames whose threshold lies below their background.
     """
     last = len(series) if last is None else last
     shape = series.shape
     mask = np.zeros(shape, dtype=np.bool_) if series.mask is None else series.mask
     if series.floor > 0.0:
+        lit = _often_lit(series, first, last, mask)
         return Background(
             level=np.zeros(shape, dtype=np.float32),
             variance=np.full(shape, (series.floor / 3.0) ** 2, dtype=np.float32),
-            mask=mask,
+            mask=mask | lit,
             gain=1.0 if gain is None else gain,
             gain_source="assumed" if gain is None else "given",
             frames=np.inf,
+            lit=int(lit.sum()),
         )
     if last - first < _FEWEST:
         raise InvalidValueError(
@@ -103,6 +112,8 @@ def background_from_frames(
     samples = np.empty((count, *shape), np.uint16 if whole else np.float32)
     for k, frame in enumerate(chosen):
         samples[k] = _summed(series, int(frame), group, last)
+    failed = _fill_failed(samples) & ~mask
+    mask = mask | failed
     sort_samples(samples, exchange_network(count))
     offset = (
         np.zeros(shape, dtype=np.float32)
@@ -114,6 +125,14 @@ def background_from_frames(
         limit = group * series.saturation
         full = (samples[count // 2] >= (min(limit, 65535.0) if whole else limit)) & ~mask
         mask = mask | full
+    if mask.all():
+        raise InvalidValueError(
+            f"none of the {mask.size} pixels can be used: {int(full.sum())} are saturated in most "
+            f"frames, {int(failed.sum())} hold no number, the others are masked",
+            where=series.panel or series.source.place,
+            remedy="Check the mask and the stated saturation, and whether these are the right "
+            "frames.",
+        )
     rank, quantile = _lower_rank(count)
     constant, slope, source = _noise(samples, offset, mask, rank, quantile, gain)
     level, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
@@ -126,6 +145,7 @@ def background_from_frames(
         gain_source=source,
         frames=float(group * count),
         saturated=int(full.sum()),
+        failed=int(failed.sum()),
     )
 
 
@@ -142,6 +162,25 @@ def background_findings(background: Background, series: FrameSeries) -> list[Fin
                 f"{background.saturated} pixels ({share:.2%}) are saturated without any spot, as "
                 "on a ring that is too bright: spots there are not seen, and those beside them "
                 "are marked as partial. Attenuate the beam or filter the ring.",
+            )
+        )
+    if background.failed:
+        found.append(
+            Finding(
+                "warning",
+                where,
+                f"{background.failed} pixels often hold no number and are masked",
+            )
+        )
+    if background.lit:
+        share = background.lit / background.mask.size
+        found.append(
+            Finding(
+                "warning",
+                where,
+                f"{background.lit} pixels ({share:.2%}) are above the threshold of these frames "
+                "in more than a quarter of them, as hot ones and those on a bright ring are: they "
+                "are masked, and spots there are not seen. A higher threshold leaves fewer.",
             )
         )
     if background.gain_source == "assumed":
@@ -181,6 +220,45 @@ def _summed(series: FrameSeries, first: int, group: int, last: int) -> NDArray[n
         return total
     # a sum beyond 65535 is a spot or a saturated pixel, never the median of the samples
     return np.minimum(total, 65535).astype(np.uint16)
+
+
+def _fill_failed(samples: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Give pixels that hold no number in some samples their median; True where most are such."""
+    failed = np.zeros(samples.shape[1:], dtype=np.bool_)
+    if samples.dtype == np.uint16:
+        return failed
+    wrong = ~np.isfinite(samples)
+    some = wrong.any(axis=0)
+    if some.any():
+        failed = wrong.sum(axis=0) > _OFTEN * len(samples)
+        values = np.where(wrong[:, some], np.nan, samples[:, some].astype(np.float64))
+        values[:, failed[some]] = 0.0
+        samples[:, some] = np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
+    return failed
+
+
+def _often_lit(
+    series: FrameSeries, first: int, last: int, mask: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Pixels above the floor of thresholded frames in more than a quarter of up to 32 frames."""
+    count = min(_SAMPLES, last - first)
+    chosen = first + (np.arange(count) * (last - first) + (last - first) // 2) // count
+    times, share = np.zeros(series.shape, dtype=np.uint8), np.zeros(count)
+    for k, frame in enumerate(chosen):
+        row, column, _ = series.listed(int(frame))
+        times[row, column] += 1
+        share[k] = np.count_nonzero(~mask[row, column]) / mask.size
+    often = (times > max(_OFTEN * count, 1.0)) & ~mask
+    if max(float(np.median(share)), often.mean()) > _MOST_LIT:
+        raise InvalidValueError(
+            f"of the pixels {np.median(share):.0%} are above the floor of {series.floor:g} counts "
+            f"in most frames, and {often.mean():.0%} in more than a quarter of them",
+            where=series.panel or series.source.place,
+            remedy="The frames were cut at a threshold below their background: cut them again at "
+            "a higher one, at least four standard deviations above it, or search the frames as "
+            "they were measured.",
+        )
+    return often
 
 
 def _lower_rank(count: int) -> tuple[int, float]:

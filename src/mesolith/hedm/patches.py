@@ -178,7 +178,7 @@ def resolve(
 
 def scratch_for(shape: tuple[int, int]) -> NDArray[np.int32]:
     """Room in which `resolve` finds neighbours; it is left as it was."""
-    return np.full((3, shape[0] + 2, shape[1] + 2), -1, dtype=np.int32)
+    return np.full((3, 3, shape[1] + 2), -1, dtype=np.int32)
 
 
 def _or_never(frame: int | None) -> int:
@@ -210,7 +210,8 @@ def _measured(
     misfit = np.full(count, np.nan)
     if search.profile:
         fit_profiles(
-            *(begin, order, patch_begin, place, voxels.smooth, voxels.counts, voxels.variance),
+            *(begin, order, patch_begin, voxels.frame[seeded], place, voxels.smooth),
+            *(voxels.counts, voxels.variance),
             *(usable, gain, frames, usual.logarithms, usual.tightness, _SWEEPS),
             *(value, covariance, misfit),
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mesolith.axes import FloatArray
-from mesolith.errors import ContradictionError
+from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm._kernels_peaks import MASKED, RIM, SATURATED
 from mesolith.hedm.background import background_findings, background_from_frames
 from mesolith.hedm.frame_voxels import voxels_of_frames
@@ -23,6 +23,7 @@ from mesolith.records.field import quantities
 from mesolith.records.spots import Spots
 
 _BLOCK, _LEAST_BACKGROUND = 600, 100
+_MOST_OPEN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def find_spots(
     DuplicateError
         A frame is repeated.
     InvalidValueError
-        Fewer than eight frames.
+        Fewer than eight frames, no pixel that can be used, or so many bright ones that spots
+        cannot be told apart.
     """
     return find_spots_and_say(series, search, block=block)[0]
 
@@ -111,13 +113,18 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
     usual = UsualWidths.unknown()
     scratch = scratch_for(series.shape)
     found, ends = [], []
+    left_out: list[int] = []
     carried = Voxels.empty()
     for voxels, upto in voxels_of_frames(
-        series, background, first, last, stretch=(begin, end), search=search
+        *(series, background, first, last),
+        stretch=(begin, end),
+        search=search,
+        left_out=left_out,
     ):
         over = upto == last
+        _not_endless(series, carried, upto)
         result = resolve(
-            Voxels.joined([carried, voxels]),
+            Voxels.joined([carried, *voxels]),
             scratch=scratch,
             gain=background.gain,
             frames=background.frames,
@@ -138,7 +145,7 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
         gain=background.gain,
         frames=background.frames,
         usual=np.stack([usual.logarithms, usual.tightness]),
-        findings=tuple(background_findings(background, series)),
+        findings=(*background_findings(background, series), *_blind_findings(series, left_out)),
     )
 
 
@@ -239,6 +246,35 @@ def spots_of_panels(spots: Sequence[Spots]) -> Spots:
     panel = np.concatenate([one.panel + at for one, at in zip(spots, base, strict=True)])[order]
     names = tuple(name for one in spots for name in one.panel_name)
     return replace(first, panel=panel, panel_name=names, **rows)
+
+
+def _not_endless(series: FrameSeries, carried: Voxels, upto: int) -> None:
+    """Raise where the patches that are still open hold more voxels than some frames have pixels."""
+    if len(carried) > _MOST_OPEN * series.shape[0] * series.shape[1]:
+        raise InvalidValueError(
+            f"up to frame {upto - 1} the bright pixels hang together over "
+            f"{upto - int(carried.frame.min())} frames",
+            where=series.panel or series.source.place,
+            remedy="Raise seed_sigmas and grow_sigmas, or mask what does not turn with the "
+            "sample. Frames that were cut at a threshold below their background must be cut "
+            "again at a higher one.",
+        )
+
+
+def _blind_findings(series: FrameSeries, left_out: list[int]) -> list[Finding]:
+    if not left_out:
+        return []
+    which = ", ".join(str(frame) for frame in sorted(left_out)[:10])
+    more = "" if len(left_out) <= 10 else f" and {len(left_out) - 10} more"
+    return [
+        Finding(
+            "warning",
+            series.panel or series.source.place,
+            f"frames {which}{more} are left out: most of their pixels are saturated, are no "
+            "numbers, or show other light than the frames around. Spots beside them are marked "
+            "as partial.",
+        )
+    ]
 
 
 def _in_degrees(ranges: FloatArray) -> str:

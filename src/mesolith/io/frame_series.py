@@ -69,6 +69,15 @@ class FrameSeries:
         """Frame in the order of ``omega``, [slow, fast], as the detector counted."""
         return self.source.read(len(self) - 1 - frame if self.backwards else frame)
 
+    def read_into(self, frame: int, out: Frame) -> None:
+        """Frame in the order of ``omega`` into ``out`` [slow, fast], which may be of a wider type."""
+        at = len(self) - 1 - frame if self.backwards else frame
+        into = self.source.read_into
+        if into is None or out.dtype != self.source.dtype or not out.flags.c_contiguous:
+            out[:] = self.source.read(at)
+        else:
+            into(at, out)
+
     def listed(self, frame: int) -> tuple[Frame, Frame, Frame]:
         """Rows, columns and counts of the pixels of a frame that are not zero."""
         if self.source.listed is not None:
@@ -89,16 +98,21 @@ class FrameSeries:
         before: Frame | None = None
         for k in range(first, len(self) if last is None else last):
             frame = self.read(k)
-            if before is not None and self.floor == 0.0 and _same(frame, before):
-                angle = np.rad2deg(self.omega[k, 0])
-                raise DuplicateError(
-                    f"frame {k} (omega {angle:.6g} deg) is bit for bit frame {k - 1}",
-                    where=self.source.place,
-                    remedy="The detector or the copy repeated a frame, and the angles behind it "
-                    "are wrong: copy the frames again, or leave it out with its angle.",
-                )
+            if before is not None:
+                self.not_repeated(k, frame, before)
             before = frame
             yield frame
+
+    def not_repeated(self, number: int, frame: Frame, before: Frame) -> None:
+        """Raise ``DuplicateError`` where frame ``number`` is bit for bit the one before it."""
+        if self.floor == 0.0 and _same(frame, before):
+            angle = np.rad2deg(self.omega[number, 0])
+            raise DuplicateError(
+                f"frame {number} (omega {angle:.6g} deg) is bit for bit frame {number - 1}",
+                where=self.source.place,
+                remedy="The detector or the copy repeated a frame, and the angles behind it "
+                "are wrong: copy the frames again, or leave it out with its angle.",
+            )
 
 
 def series_from_source(

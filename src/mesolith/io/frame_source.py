@@ -47,6 +47,9 @@ class FrameSource:
     listed
         ``listed(k)``: rows, columns and counts of the pixels of frame k that are not zero, for
         files that hold such lists; else None.
+    read_into
+        ``read_into(k, out)``: frame k straight into an array of its shape and type, contiguous,
+        for files that need no unpacking; else None.
     """
 
     place: str
@@ -60,6 +63,7 @@ class FrameSource:
     saturation: float | None = None
     mask: BoolArray | None = None
     listed: Callable[[int], tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] | None = None
+    read_into: Callable[[int, Frame], None] | None = None
 
 
 def not_empty(path: Path) -> None:

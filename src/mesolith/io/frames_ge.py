@@ -87,6 +87,7 @@ def open_ge(path: Path, *, allow_partial: bool = False) -> FrameSource:
         count=whole,
         read=partial(_read, path, offset, (rows, columns)),
         saturation=_SATURATION,
+        read_into=partial(_read_into, path, offset),
     )
 
 
@@ -114,12 +115,20 @@ def write_ge(path: Path, frames: Iterable[Frame]) -> int:
 
 
 def _read(path: Path, offset: int, shape: tuple[int, int], frame: int) -> Frame:
-    size = shape[0] * shape[1]
-    counts = np.fromfile(path, dtype="<u2", count=size, offset=offset + 2 * size * frame)
-    if len(counts) < size:
+    counts = np.empty(shape, dtype="<u2")
+    _read_into(path, offset, frame, counts)
+    return counts
+
+
+def _read_into(path: Path, offset: int, frame: int, out: Frame) -> None:
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset + frame * out.nbytes)
+        room, got = memoryview(out).cast("B"), 0
+        while got < out.nbytes and (more := file.readinto(room[got:])):
+            got += more
+    if got < out.nbytes:
         raise TruncatedFileError(
-            f"frame {frame} ends after {len(counts)} of {size} pixels",
+            f"frame {frame} ends after {got // 2} of {out.size} pixels",
             where=str(path),
             remedy="The file became shorter while it was read: is it still being written?",
         )
-    return counts.reshape(shape)
