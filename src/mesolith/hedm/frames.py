@@ -37,11 +37,19 @@ TECHNIQUE = Technique(
             trial="mesolith.hedm.frames_spots:trial",
         ),
         Step(
+            name="frames.instrument",
+            version=1,
+            compute="mesolith.hedm.frames_spots:compute_instrument",
+            per="state",
+            inputs=("frames.spots",),
+            record="mesolith.instrument.instrument:Instrument",
+        ),
+        Step(
             name="frames.index",
             version=1,
             compute="mesolith.hedm.frames_index:compute",
             per="state",
-            inputs=("frames.spots",),
+            inputs=("frames.spots", "frames.instrument"),
             settings=(
                 "state.frames",
                 "electrolyte.material",
@@ -70,6 +78,12 @@ TECHNIQUE = Technique(
         ),
     ),
     figures=(
+        Figure(
+            "rings",
+            "Spots on their rings, and where grains put them",
+            "the first look at a rotation: rings, and spots by azimuth and rotation",
+            "mesolith.hedm.figure_rings:draw",
+        ),
         Figure(
             "residuals",
             "Where spots lie against where their grains put them",

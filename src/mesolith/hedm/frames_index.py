@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mesolith.errors import EmptyFileError, SettingsError
-from mesolith.hedm.frames_layers import INSTRUMENT, layer_heights
+from mesolith.hedm.frames_layers import layer_heights
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import index_spots
 from mesolith.hedm.phase_rings import PhaseRings, phase_rings, some_rings
@@ -40,7 +40,7 @@ def compute(work: Work) -> None:
     layer = int(work.selector["layer"])
     source = work.inputs["frames.spots"][layer]
     spots = read_record(source.record_file, Spots)
-    instrument = read_record(source.path / INSTRUMENT, Instrument)
+    instrument = read_record(work.source("frames.instrument").record_file, Instrument)
     indexed = index_spots(spots, instrument, phases_of(work), settings_of_index(work.settings))
     if not len(indexed.grains):
         raise EmptyFileError(

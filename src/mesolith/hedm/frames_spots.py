@@ -1,4 +1,4 @@
-"""Step frames.spots: the spots of each layer of a state from its frames."""
+"""Steps frames.spots and frames.instrument: spots of each layer, and with what they are read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from mesolith.hedm.frames_layers import (
 )
 from mesolith.hedm.peaks import find_spots, spots_of_panels
 from mesolith.hedm.search_settings import PeakSearch
+from mesolith.instrument.instrument import Instrument
 from mesolith.io.frame_series import FrameSeries
-from mesolith.io.record_file import write_record
+from mesolith.io.record_file import read_record, write_record
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
 
 
@@ -52,6 +53,12 @@ def compute(work: Work) -> None:
     if not len(spots):
         remarks.append(Remark("warning", work.label, "no spot stands out of the noise"))
     write_remarks(work.folder, remarks)
+
+
+def compute_instrument(work: Work) -> None:
+    """The instrument that lies beside the spots, as a record: one for all layers of a state."""
+    source = work.inputs["frames.spots"][0]
+    write_record(work.folder / "record.h5", read_record(source.path / INSTRUMENT, Instrument))
 
 
 def _series(work: Work) -> list[FrameSeries]:
