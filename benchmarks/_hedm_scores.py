@@ -1,4 +1,4 @@
-"""What the HEDM benchmarks share: a virtual station as an instrument, grains beside the truth."""
+"""What the HEDM benchmarks share: found grains beside the true ones."""
 
 from __future__ import annotations
 
@@ -10,41 +10,10 @@ from scipy.spatial import cKDTree
 
 from mesolith.axes import SIX, FloatArray, IntArray
 from mesolith.crystal.symmetry import rotation_operators
-from mesolith.instrument.beam import beam_from_energy
-from mesolith.instrument.distortion import Distortion
-from mesolith.instrument.goniometer import Goniometer
-from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel
 from mesolith.numerics.rotations import matrix_from_quaternion
 from mesolith.virtual.hedm.grains import CrystalGrains
-from mesolith.virtual.hedm.station import Station
 
 NEAR_DEG, NEAR_UM = 0.1, 30.0
-
-
-def instrument_of(station: Station, *, height: float | None = None) -> Instrument:
-    """The instrument whose parameters are those of a virtual station."""
-    distortion = None
-    if any(station.distortion[:3]):
-        p = np.array(station.distortion)
-        distortion = Distortion(
-            np.zeros(2),
-            station.distortion_radius,
-            p[:3],
-            p[3:],
-            np.array([2.0, 4.0, 0.0]),
-            np.zeros(3),
-        )
-    panel = Panel(
-        "panel",
-        np.array(station.shape),
-        np.full(2, station.pitch),
-        station.panel_origin,
-        station.panel_axes,
-        distortion,
-    )
-    beam = beam_from_energy(station.energy_kev, height=height)
-    return Instrument(beam, Goniometer(station.wedge, station.chi), (panel,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _harness import HERE, calibration_seconds, fresh_seed, peer_python, write_result
-from _hedm_scores import Score, instrument_of, score_grains
+from _harness import HERE, ROOT, calibration_seconds, fresh_seed, peer_python, write_result
+from _hedm_scores import Score, score_grains
 from _virtual_layer import CASES, LATTICE, drawn_layer, layer_of_case
 
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
 from mesolith.hedm.phase_rings import phase_rings
 from mesolith.virtual.hedm.spot_lists import VirtualLayer
+
+sys.path.insert(0, str(ROOT))
+
+from tests.hedm.virtual_station import instrument_of
 
 CUBIC = np.array([LATTICE, LATTICE, LATTICE, *[np.pi / 2.0] * 3])
 RMS_BAR = {"xyz_um": (2.6, 2.6, 1.6), "angle_deg": 0.005, "strain": 3e-5}

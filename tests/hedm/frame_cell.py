@@ -7,10 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mesolith.instrument.beam import beam_from_energy
-from mesolith.instrument.goniometer import Goniometer
-from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel
 from mesolith.io.frames_sparse import write_frame_cache
 from mesolith.io.midas_instrument import write_midas_instrument
 from mesolith.virtual.cell import VirtualCell
@@ -18,6 +14,7 @@ from mesolith.virtual.hedm.exposure import Exposure, expose
 from mesolith.virtual.hedm.fragments import Fragments, fragments_of
 from mesolith.virtual.hedm.frames import VirtualFrames
 from mesolith.virtual.hedm.station import Station
+from tests.hedm.virtual_station import instrument_of
 
 DIAMETER = 130.0
 # the paper's station, with a coarse panel and coarse frames
@@ -67,14 +64,6 @@ def write_frame_cell(folder: Path) -> Fragments:
         np.column_stack([edge[:-1], edge[1:]]),
         threshold=500.0,
     )
-    panel = Panel(
-        "panel",
-        np.array(STATION.shape),
-        np.full(2, STATION.pitch),
-        STATION.panel_origin,
-        STATION.panel_axes,
-    )
-    station = Instrument(beam_from_energy(STATION.energy_kev), Goniometer(0.0, 0.0), (panel,))
-    write_midas_instrument(folder / "raw" / "detector.txt", station)
+    write_midas_instrument(folder / "raw" / "detector.txt", instrument_of(STATION))
     (folder / "cell.toml").write_text(CELL, encoding="utf-8")
     return lit

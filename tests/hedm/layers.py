@@ -15,6 +15,7 @@ from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.panel import Panel
 from mesolith.instrument.predict import predict_spots
 from mesolith.records.spots import Spots
+from tests.records.spot_lists import spots_at
 
 LATTICE = 12.95
 RINGS = (6, 8, 10, 14, 16)  # h2 + k2 + l2
@@ -79,24 +80,11 @@ def layer(
 
 def spot_list(place: FloatArray, name: str = "flat") -> Spots:
     """Spots (n, 3) = fast, slow, omega in [-pi, pi) with the errors of this file."""
-    n = len(place)
-    one, none = np.ones(n), np.zeros(n, dtype=bool)
     covariance = np.diag([SIGMA_PX, SIGMA_PX, SIGMA_OMEGA]) ** 2
-    return Spots(
-        np.zeros(n, dtype=np.int64),
-        place[:, 0],
-        place[:, 1],
+    return spots_at(
         place[:, 2],
-        np.broadcast_to(covariance, (n, 3, 3)),
-        one,
-        one,
-        one,
-        np.ones((n, 3)),
-        np.ones(n, dtype=np.int64),
-        none,
-        none,
-        none,
-        (name,),
-        np.array([[-np.pi, np.pi]]),
-        np.deg2rad(0.1),
+        fast=place[:, 0],
+        slow=place[:, 1],
+        covariance=np.tile(covariance, (len(place), 1, 1)),
+        panel_name=(name,),
     )

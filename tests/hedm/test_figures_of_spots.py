@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from mesolith.hedm import figure_completeness, figure_residuals, figure_rings
 from mesolith.hedm.figure_completeness import completeness_drawing
 from mesolith.hedm.figure_residuals import residuals_drawing
 from mesolith.hedm.figure_rings import spots_drawing
+from mesolith.hedm.indexed import index_spots
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.goniometer import Goniometer
 from mesolith.instrument.instrument import Instrument
@@ -20,6 +23,8 @@ from mesolith.records.cell import Cell, State
 from mesolith.records.grains import Phases
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
 from mesolith.records.spots import Spots
+from mesolith.virtual.hedm.station import Station
+from tests.hedm.virtual_layers import SETTINGS, UPRIGHT, layer, llzo
 from tests.records.spot_lists import spots_at
 
 LATTICE = 12.95
@@ -74,12 +79,16 @@ def one_grain() -> tuple[Spots, IndexedGrains]:
 
 
 def assignment(wave: float) -> SpotAssignment:
-    """Residuals with a wave of ``wave`` px in fast over eta, and noise of 0.1 px."""
+    """Residuals with a wave of ``wave`` px away from the beam over eta, and noise of 0.1 px.
+
+    On `STATION`, whose fast axis is -y and whose slow axis is z.
+    """
     rng = np.random.default_rng(0)
     n = 4000
     eta, omega = rng.uniform(-np.pi, np.pi, (2, n))
     residual = rng.normal(0.0, [0.1, 0.1, 1e-3], (n, 3))
-    residual[:, 0] += wave * np.sin(eta)
+    residual[:, 0] += wave * np.cos(eta) * np.sin(eta)
+    residual[:, 1] += wave * np.cos(eta) * np.cos(eta)
     return SpotAssignment(
         spot=np.arange(n),
         grain_id=np.ones(n, dtype=np.int64),
@@ -92,17 +101,11 @@ def assignment(wave: float) -> SpotAssignment:
     )
 
 
-def swing(words: str) -> float:
-    found = re.search(r"swing by (\d+\.\d) of", words)
-    assert found is not None
-    return float(found.group(1))
-
-
 def test_circles_lie_on_the_spots_of_the_grain() -> None:
     spots, grains = one_grain()
     drawing = spots_drawing("pristine", spots, STATION, grains)
     chart = drawing.figure.axes[2]
-    points, circles = (np.asarray(c.get_offsets()) for c in chart.collections)
+    points, _, circles, *_ = (np.asarray(c.get_offsets()) for c in chart.collections)
     assert len(points) == len(circles) >= 10
     distance = np.linalg.norm(points[:, None] - circles, axis=2).min(axis=1)
     assert np.all(distance < 1e-6)
@@ -113,15 +116,59 @@ def test_circles_lie_on_the_spots_of_the_grain() -> None:
     assert angles.max() == pytest.approx(expected[1], abs=0.06)
 
 
-def test_a_wave_of_residuals_is_told() -> None:
-    assert swing(residuals_drawing("pristine", assignment(0.0)).caption) < 0.5
-    assert swing(residuals_drawing("pristine", assignment(0.2)).caption) > 1.0
+def worst_wave(found: SpotAssignment, instrument: Instrument = STATION) -> tuple[str, float]:
+    """The largest wave as the caption tells it, and how high it is."""
+    words = residuals_drawing("pristine", found, instrument, np.zeros(len(found), dtype=np.int64))
+    told = re.search(r"The largest wave, (.*), is (\S+) ", words.caption)
+    return ("none", 0.0) if told is None else (told.group(1), float(told.group(2)))
+
+
+def test_a_wave_of_residuals_is_told_with_its_height() -> None:
+    assert worst_wave(assignment(0.0)) == ("none", 0.0)
+    told, height = worst_wave(assignment(0.05))
+    assert told == "one period of radial residual over azimuth"
+    assert height == pytest.approx(0.05, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({}, None),
+        ({"tilt": (0.0, 2e-3, 0.0)}, "one period of radial residual over azimuth"),
+        ({"tilt": (0.0, 0.0, 2e-3)}, "one period of radial residual over azimuth"),
+        ({"centre": (100.0, 0.0)}, "one period of azimuthal residual over azimuth"),
+        ({"wedge": 1e-3}, "two periods of omega residual over azimuth"),
+    ],
+)
+def test_what_is_wrong_with_the_station_is_seen(
+    wrong: dict[str, Any], expected: str | None
+) -> None:
+    truth = layer(40, 5, Station(**wrong))
+    found = index_spots(truth.spots, UPRIGHT, (llzo(),), SETTINGS).assignment
+    told, height = worst_wave(found, UPRIGHT)
+    if expected is None:
+        assert height < 0.01
+    else:
+        assert told == expected
+        assert height > 0.02
+
+
+def test_completeness_is_shown_beside_the_size() -> None:
+    _, grains = one_grain()
+    rows = ("lattice_vectors", "position", "covariance", "phase", "completeness", "expected")
+    rows += ("spots", "own_spots", "likelihood", "scatter")
+    many = {name: np.repeat(getattr(grains, name), 8, axis=0) for name in rows}
+    share = np.array([8.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.125, np.nan])
+    some = replace(grains, grain_id=np.arange(8), volume_share=share, **many)
+    drawing = completeness_drawing("pristine", some)
+    expected = [2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, np.nan]
+    assert np.allclose(drawing.table["diameter_over_median"], expected, equal_nan=True)
 
 
 def test_completeness_counts_grains_below_the_papers_criterion() -> None:
     _, grains = one_grain()
     drawing = completeness_drawing("pristine", grains)
-    assert "1 grains lie below it" in drawing.caption
+    assert "1 grain lies below it" in drawing.caption
     assert drawing.table["completeness"].tolist() == [0.64]
 
 
@@ -141,3 +188,19 @@ def test_figures_need_their_records() -> None:
         drawing = module.draw(full)
         assert drawing is not None
         assert "pristine" in drawing.caption
+
+
+def test_a_crowded_ring_shows_a_part_of_the_rotation_with_what_all_grains_predict() -> None:
+    truth = layer(80, 5)
+    found = index_spots(truth.spots, UPRIGHT, (llzo(),), SETTINGS)
+    drawing = spots_drawing("pristine", truth.spots, UPRIGHT, found.grains)
+    low, high = drawing.figure.axes[2].get_ylim()
+    assert 10.0 < high - low < 180.0
+    assert f"{low:.3g} to {high:.3g} deg of the rotation" in drawing.caption
+    points, *circles = drawing.figure.axes[2].collections
+    spots = np.asarray(points.get_offsets())
+    predicted = np.vstack([np.asarray(one.get_offsets()) for one in circles])
+    assert 500 < len(spots) <= 1_300
+    # all but the merged ones have their circle
+    away = np.linalg.norm(spots[:, None] - predicted, axis=2).min(axis=1)
+    assert np.mean(away < 0.4) > 0.95

@@ -9,10 +9,12 @@ import pytest
 
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import reversed_rotation
-from mesolith.hedm.index import Grains, LayerIndex
+from mesolith.hedm.hypotheses import Grains
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
+from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import phase_rings
+from mesolith.hedm.second_looks import settled
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.predict import linearise_spots
 from mesolith.virtual.hedm.reflections import reflections_of
@@ -23,13 +25,13 @@ from tests.hedm.virtual_layers import (
     UPRIGHT,
     A,
     compare,
-    instrument_of,
     layer,
     llzo,
     predicted_layer,
     rows_of,
     together,
 )
+from tests.hedm.virtual_station import instrument_of
 
 GRAINS = 60
 
@@ -307,8 +309,8 @@ def test_a_grain_that_is_off_settles_on_its_spots(truth: VirtualLayer) -> None:
     off = Grains(turn @ right.reciprocal, right.position + 25.0, right.phase)
     first = index.match(off)
     assert np.median(index.weigh_alone(off, first, chance).completeness) < 0.5
-    settled, matches = index.settled(off, first, chance)
-    assert np.all(index.weigh_alone(settled, matches, chance).completeness > 0.9)
+    nearer, matches = settled(index, off, first, chance)
+    assert np.all(index.weigh_alone(nearer, matches, chance).completeness > 0.9)
 
 
 def test_two_grains_that_lie_alike_are_told_apart() -> None:

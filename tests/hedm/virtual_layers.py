@@ -11,10 +11,7 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.phase_rings import PhaseRings, phase_rings
-from mesolith.instrument.beam import beam_from_energy
-from mesolith.instrument.goniometer import Goniometer
 from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel
 from mesolith.instrument.predict import predict_spots
 from mesolith.numerics.rotations import matrix_from_quaternion, random_quaternions
 from mesolith.records.spots import Spots
@@ -22,6 +19,8 @@ from mesolith.virtual.hedm.grains import random_grains
 from mesolith.virtual.hedm.reflections import reflections_of
 from mesolith.virtual.hedm.spot_lists import SpotPlan, VirtualLayer, measure_spots
 from mesolith.virtual.hedm.station import Station
+from tests.hedm.virtual_station import instrument_of
+from tests.records.spot_lists import spots_at
 
 A = 12.95
 SETTINGS = IndexSettings(sample_radius=800.0, height=100.0)
@@ -38,18 +37,6 @@ def layer(count: int, seed: int, station: Station | None = None, **plan: Any) ->
     return measure_spots(
         random_grains(rng, count), reflections_of(), station, SpotPlan(**plan), rng
     )
-
-
-def instrument_of(station: Station) -> Instrument:
-    panel = Panel(
-        "panel",
-        np.array(station.shape),
-        np.full(2, station.pitch),
-        station.panel_origin,
-        station.panel_axes,
-    )
-    beam = beam_from_energy(station.energy_kev)
-    return Instrument(beam, Goniometer(station.wedge, station.chi), (panel,))
 
 
 UPRIGHT = instrument_of(Station())
@@ -83,25 +70,16 @@ def predicted_layer(
     place = np.column_stack([found.fast[seen], found.slow[seen], found.omega[seen]])
     sigma = np.array([0.1, 0.1, np.radians(0.05)])
     place += sigma * rng.standard_normal(place.shape)
-    n = len(place)
     return (
-        Spots(
+        spots_at(
+            np.clip(place[:, 2], *omega_range),
             panel=found.panel[seen],
             fast=place[:, 0],
             slow=place[:, 1],
-            omega=np.clip(place[:, 2], *omega_range),
-            covariance=np.tile(np.diag(sigma**2), (n, 1, 1)),
+            covariance=np.tile(np.diag(sigma**2), (len(place), 1, 1)),
             intensity=np.repeat(rng.lognormal(8.0, 0.5, count), seen.sum(axis=(1, 2))),
-            intensity_se=np.full(n, 10.0),
-            maximum=np.full(n, 100.0),
-            widths=np.tile([0.8, 0.8, 1.4e-3], (n, 1)),
-            pixels=np.full(n, 30),
-            saturated=np.zeros(n, dtype=np.bool_),
-            partial=np.zeros(n, dtype=np.bool_),
-            overlapping=np.zeros(n, dtype=np.bool_),
             panel_name=tuple(panel.name for panel in instrument.panels),
             omega_range=np.array([omega_range]),
-            omega_step=np.radians(0.1),
         ),
         lattice,
         position,

@@ -54,6 +54,12 @@ TECHNIQUE = Technique(
             "mesolith.hedm.figure_grain_map:draw_all",
         ),
         Figure(
+            "orientation_map",
+            "How the grains lie, in the colours of an inverse pole figure",
+            "grain map by orientation, in the form of Dixit 2022, Fig. 1d",
+            "mesolith.hedm.figure_orientation_map:draw",
+        ),
+        Figure(
             "stress_distribution",
             "Distribution of the grains' stresses",
             "after Dixit 2022, Figs. 2, S19",

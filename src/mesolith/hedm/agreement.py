@@ -8,8 +8,9 @@ import numpy as np
 
 from mesolith.axes import FloatArray
 from mesolith.hedm.friedel import FriedelPairs, friedel_pairs, upright_spots
-from mesolith.hedm.index import PASSES, LayerIndex
+from mesolith.hedm.index import PASSES
 from mesolith.hedm.index_settings import IndexSettings
+from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.instrument.instrument import Instrument
 from mesolith.records.spots import Spots

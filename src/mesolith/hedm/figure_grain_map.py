@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mesolith.axes import FloatArray
+from mesolith.hedm.grain_panel import PanelSize, draw_grains, points_for_um
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.grains import GrainMap
 from mesolith.records.lives import motions_since_first
-from mesolith.records.pellet import (
-    Pellet,
-    draw_outline,
-    draw_triad,
-    pellet_around,
-    projected,
-    seen_height,
-)
+from mesolith.records.pellet import pellet_around
 from mesolith.records.style import (
-    MM_PER_INCH,
     axes_mm,
     diverging_map,
     house_style,
@@ -53,10 +45,10 @@ def draw(cell: Cell) -> Drawing | None:
     limit, pellets = _limit(shown), [pellet_around(cell, g.position) for _, g in shown]
     with house_style():
         figure = new_figure(86.0)
-        scale = min(_scale(pellet, _LARGE) for pellet in pellets)
+        scale = min(points_for_um(pellet, _LARGE) for pellet in pellets)
         for k, (name, grains) in enumerate(shown):
             axes = axes_mm(figure, 1.0 + 82.0 * k, 1.0, _LARGE.width, _LARGE.height)
-            _panel(axes, grains, limit, pellets[k], scale, _LARGE)
+            draw_grains(axes, grains, _colours(grains, limit), pellets[k], scale, _LARGE)
             axes.set_title(f"{name} (n = {len(grains):,})", loc="center", pad=-6)
             letter(axes, "ab"[k], left_mm=0.0, up_mm=-3.5)
         _colour_bar(axes_mm(figure, 165.0, 15.0, 2.6, 48.0), limit)
@@ -82,13 +74,15 @@ def draw_all(cell: Cell) -> Drawing | None:
     height = rows * (_SMALL.height + 4.0) + 1.0
     with house_style():
         figure = new_figure(height)
-        scale = min(_scale(pellet, _SMALL) for pellet in pellets)
+        scale = min(points_for_um(pellet, _SMALL) for pellet in pellets)
         for k, (name, grains) in enumerate(shown):
             row, column = divmod(k, _ACROSS)
             left = 1.0 + (_SMALL.width + 2.0) * column
             bottom = height - (row + 1) * (_SMALL.height + 4.0)
             axes = axes_mm(figure, left, bottom, _SMALL.width, _SMALL.height)
-            _panel(axes, grains, limit, pellets[k], scale, _SMALL, triad=k == 0)
+            draw_grains(
+                axes, grains, _colours(grains, limit), pellets[k], scale, _SMALL, triad=k == 0
+            )
             axes.set_title(f"{name} (n = {len(grains):,})", loc="center", pad=-2)
             letter(axes, chr(ord("a") + k % 26), left_mm=0.0, up_mm=-2.0)
         column = len(shown) % _ACROSS or _ACROSS - 1
@@ -107,10 +101,7 @@ def _states_with_stress(cell: Cell) -> list[tuple[str, GrainMap]]:
     """Maps with stresses in the order of the states, on the axes of the first state."""
     motions = motions_since_first(cell)
     return [
-        (
-            state.name,
-            dataclasses.replace(grains, position=motions[state.index].undone(grains.position)),
-        )
+        (state.name, replace(grains, position=motions[state.index].undone(grains.position)))
         for state, grains in cell.having(GrainMap)
         if np.any(np.isfinite(_stress(grains)))
     ]
@@ -141,62 +132,18 @@ def _typical_error(shown: list[tuple[str, GrainMap]]) -> float:
     return float(np.nanmedian(np.concatenate(errors))) if errors else float("nan")
 
 
-@dataclass(frozen=True, slots=True)
-class _Size:
-    """Width and height of a panel, and how much of the height the pellet may fill, mm."""
-
-    width: float
-    height: float
-    filled: float
+_LARGE = PanelSize(80.0, 78.0, 62.0)
+_SMALL = PanelSize(58.0, 52.0, 42.0)
 
 
-_LARGE = _Size(80.0, 78.0, 62.0)
-_SMALL = _Size(58.0, 52.0, 42.0)
-
-
-def _scale(pellet: Pellet, size: _Size) -> float:
-    """Page points for one um such that the pellet fills a panel."""
-    tall = seen_height(pellet)
-    room = min(size.width / (1.12 * pellet.diameter), size.filled / (1.06 * tall))
-    return float(room * 72.0 / MM_PER_INCH)
-
-
-def _panel(
-    axes: Any,
-    grains: GrainMap,
-    limit: float,
-    pellet: Pellet,
-    scale: float,
-    size: _Size,
-    *,
-    triad: bool = True,
-) -> None:
-    horizontal, vertical, near = projected(grains.position - pellet.middle)
+def _colours(grains: GrainMap, limit: float) -> FloatArray:
     stress = np.nan_to_num(_stress(grains))
     share = np.clip(np.abs(stress) / limit, 0.0, 1.0)
     colours = diverging_map()(0.5 + 0.5 * np.clip(stress / limit, -1.0, 1.0))
     # many quiet grains overlap: each is the fainter, so that the haze stays the same
     quiet = 0.10 * min(1.0, (3000.0 / len(grains)) ** 0.5)
     colours[:, 3] = quiet + (0.95 - quiet) * share**1.2
-    points = np.maximum(2.0 * grains.radius * scale, 1.2) ** 2
-    order = np.argsort(near, kind="stable")
-    draw_outline(axes, pellet, behind=True)
-    axes.scatter(
-        horizontal[order],
-        vertical[order],
-        s=points[order],
-        c=colours[order],
-        linewidths=0,
-        rasterized=True,
-    )
-    draw_outline(axes, pellet, behind=False)
-    width, height = (side * 72.0 / MM_PER_INCH / scale for side in (size.width, size.height))
-    axes.set_xlim(-width / 2, width / 2)
-    axes.set_ylim(-height * 0.55, height * 0.45)
-    axes.set_axis_off()
-    if triad:
-        low = float(projected(np.array([0.0, 0.0, -pellet.height / 2.0]))[1])
-        draw_triad(axes, pellet, -0.50 * pellet.diameter, low - 0.27 * pellet.diameter)
+    return np.asarray(colours)
 
 
 def _colour_bar(axes: Any, limit: float) -> None:

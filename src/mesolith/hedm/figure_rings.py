@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.crystal.reflections import rings
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.predict import predict_spots
@@ -22,6 +23,7 @@ from mesolith.records.drawing import Drawing
 from mesolith.records.indexed import IndexedGrains
 from mesolith.records.spots import Spots
 from mesolith.records.style import (
+    BLUE,
     FAINT,
     GREEN,
     INK,
@@ -34,17 +36,21 @@ from mesolith.records.style import (
     new_figure,
 )
 
-_SHOWN_GRAINS = 3
-_COLOURS = (RED, GREEN, PURPLE)
+_COLOURS = (RED, GREEN, PURPLE)  # of the likeliest grains
+_OTHERS = SKY
 _MOST_POINTS = 60_000
+_MOST_IN_CHART = 1_200  # spots, of more only a part of the rotation is shown
+_LEAST_SHOWN = np.deg2rad(0.5)
+_MOST_LABELS = 40
 _MOST_INDEX = 12
 _WIDTH = 4e-4  # of a ring, relative to its 2 theta, at least
 
 
 @dataclass(frozen=True, slots=True)
 class _Ring:
-    """A ring of a phase: its family, and where it lies, rad."""
+    """A ring of a phase (its number): its family, and where it lies, rad."""
 
+    phase: int
     family: tuple[int, int, int]
     two_theta: float
 
@@ -70,37 +76,39 @@ def spots_drawing(
     found = _rings(grains, instrument, float(two_theta.max()))
     ring = _busiest(found, two_theta)
     near = _on_ring(ring, two_theta)
-    shown = min(_SHOWN_GRAINS, len(grains))
+    window = _window(spots, near)
+    near &= (spots.omega >= window[0]) & (spots.omega <= window[1])
+    grain, angle, turn = _predicted(instrument, grains, ring, spots, window)
     with house_style():
         figure = new_figure(150.0)
         panels = axes_mm(figure, 16, 79, 64, 66)
         _panels(panels, points, spots)
         letter(panels, "a", up_mm=-1.0)
-        pattern = axes_mm(figure, 99, 79, 78, 66)
+        pattern = axes_mm(figure, 99, 79, 78, 58)
         _pattern(pattern, two_theta, spots, found)
-        letter(pattern, "b", up_mm=-1.0)
+        letter(pattern, "b", up_mm=7.0)
         chart = axes_mm(figure, 16, 11, 161, 55)
-        _chart(chart, eta[near], spots.omega[near], spots.intensity[near])
-        predicted = [_predicted(instrument, grains, k, ring, spots) for k in range(shown)]
-        for (angle, turn), colour in zip(predicted, _COLOURS, strict=False):
-            chart.scatter(
-                *(np.rad2deg(angle), np.rad2deg(turn)),
-                s=26, facecolors="none", edgecolors=colour, linewidths=0.8,
-            )  # fmt: skip
+        _chart(chart, eta[near], spots.omega[near], spots.intensity[near], window)
+        _circles(chart, grain, angle, turn)
         letter(chart, "c", up_mm=-1.0)
     return Drawing(
         figure=figure,
         caption=(
             f"{len(spots):,} spots of {name}: (a) where the panels recorded them, seen along the "
-            "beam; (b) counts by scattering angle, ticks at the rings of the phases; "
-            f"(c) the {int(near.sum()):,} spots of ring {_family_words(ring)} by azimuth and "
-            f"rotation, darker with more counts. Circles: where the {shown} grains with the "
-            "largest likelihood must have spots, both crossings of every reflection."
+            "beam; (b) their counts by scattering angle, above them the rings of "
+            f"{_phase_words(grains)}; (c) {int(near.sum()):,} spots of ring "
+            f"{_family_words(ring.family)} by azimuth and rotation{_window_words(spots, window)}, "
+            f"larger with more counts. Circles: the {len(grain):,} places where the "
+            f"{len(grains):,} grains that were found must have spots, those of the "
+            f"{min(len(_COLOURS), len(grains))} likeliest in red, green and purple. A spot "
+            "without a circle belongs to no grain found, a circle without a spot was missed."
         ),
         how=(
             "Angles are those of rays from the origin; a grain off the axis has its spots beside "
             "the ring by its distance over the camera's length. Predictions are for each grain's "
-            "own lattice and place. Azimuth is 0 at +z and grows towards -y."
+            "own lattice and place, both crossings of every reflection. The ring shown is the one "
+            "with the most spots among those without a neighbour. Azimuth is 0 at +z and grows "
+            "towards -y."
         ),
         cite=(),
         table={
@@ -115,12 +123,13 @@ def spots_drawing(
 def _rings(grains: IndexedGrains, instrument: Instrument, largest: float) -> list[_Ring]:
     wavelength = instrument.beam.wavelength
     found = []
-    for group, lattice in zip(grains.phases.space_group, grains.phases.lattice, strict=True):
+    phases = zip(grains.phases.space_group, grains.phases.lattice, strict=True)
+    for number, (group, lattice) in enumerate(phases):
         d_min = wavelength / (2.0 * np.sin(largest / 2.0))
         d_min = max(d_min, float(np.min(lattice[:3])) / _MOST_INDEX)
         for spacing, families in rings(int(group), lattice, d_min):
             angle = 2.0 * np.arcsin(wavelength / (2.0 * spacing))
-            found.append(_Ring(families[0], float(angle)))
+            found.append(_Ring(number, families[0], float(angle)))
     return found
 
 
@@ -137,28 +146,63 @@ def _busiest(found: list[_Ring], two_theta: FloatArray) -> _Ring:
     return max(alone, key=lambda ring: int(_on_ring(ring, two_theta).sum()))
 
 
-def _family_words(ring: _Ring) -> str:
-    return "{" + " ".join(str(index) for index in ring.family) + "}"
+def _family_words(family: tuple[int, int, int]) -> str:
+    wide = max(abs(index) for index in family) > 9
+    return "{" + (" " if wide else "").join(str(index) for index in family) + "}"
+
+
+def _phase_words(grains: IndexedGrains) -> str:
+    if len(grains.phases.name) == 1:
+        return grains.phases.name[0]
+    return " and, higher up, ".join(grains.phases.name)
+
+
+def _window(spots: Spots, near: NDArray[np.bool_]) -> tuple[float, float]:
+    """So much of the rotation about its middle, rad, that the spots can be told apart."""
+    low, high = float(spots.omega_range[0, 0]), float(spots.omega_range[-1, 1])
+    middle, count = 0.5 * (low + high), int(near.sum())
+    if count <= _MOST_IN_CHART:
+        return low, high
+    half = max(0.5 * (high - low) * _MOST_IN_CHART / count, _LEAST_SHOWN)
+    # to whole degrees where it is more than a few of them
+    half = np.deg2rad(np.floor(np.rad2deg(half))) if half > np.deg2rad(3.0) else half
+    return float(middle - half), float(middle + half)
+
+
+def _window_words(spots: Spots, window: tuple[float, float]) -> str:
+    low, high = np.rad2deg(window)
+    if high - low > np.rad2deg(spots.omega_range[-1, 1] - spots.omega_range[0, 0]) - 0.01:
+        return ""
+    return f", {low:.3g} to {high:.3g} deg of the rotation"
 
 
 def _predicted(
-    instrument: Instrument, grains: IndexedGrains, number: int, ring: _Ring, spots: Spots
-) -> tuple[FloatArray, FloatArray]:
-    """Eta and omega, rad, of what one grain must show of a ring where it was measured."""
-    vectors = grains.lattice_vectors[number]
-    hkl = _near_ring(vectors, ring, instrument.beam.wavelength)
+    instrument: Instrument,
+    grains: IndexedGrains,
+    ring: _Ring,
+    spots: Spots,
+    window: tuple[float, float],
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Row of the grain, eta and omega, rad, of every spot that grains must show of a ring.
+
+    Of the grains of the ring's phase, where a panel and the rotation recorded it.
+    """
+    own = np.flatnonzero(grains.phase == ring.phase)
+    basis = basis_from_lattice(grains.phases.lattice[ring.phase])
+    hkl = _near_ring(basis, ring, instrument.beam.wavelength)
     there = predict_spots(
-        instrument, vectors[None], grains.position[number][None], hkl.astype(np.float64)
-    )
-    turn = there.omega[0].ravel()
-    panel = there.panel[0].ravel()
-    seen = (panel >= 0) & spots.covers(np.nan_to_num(turn))
-    points = laboratory_from_spots(
-        instrument, panel[seen], there.fast[0].ravel()[seen], there.slow[0].ravel()[seen]
+        instrument, grains.lattice_vectors[own], grains.position[own], hkl.astype(np.float64)
     )
     start = spots.omega_range[0, 0]
+    turn = start + np.mod(there.omega - start, 2.0 * np.pi)
+    seen = (there.panel >= 0) & spots.covers(np.nan_to_num(turn))
+    seen &= (turn >= window[0]) & (turn <= window[1])
+    grain, _, _ = np.nonzero(seen)
+    points = laboratory_from_spots(
+        instrument, there.panel[seen], there.fast[seen], there.slow[seen]
+    )
     _, eta = angles_from_laboratory(instrument, points)
-    return eta, start + np.mod(turn[seen] - start, 2.0 * np.pi)
+    return own[grain], eta, turn[seen]
 
 
 def _near_ring(vectors: FloatArray, ring: _Ring, wavelength: float) -> IntArray:
@@ -187,14 +231,15 @@ def _panels(axes: Any, points: FloatArray, spots: Spots) -> None:
     rows = _fewer(len(points))
     axes.scatter(
         *(-points[rows, 1] / 1000.0, points[rows, 2] / 1000.0),
-        s=_sizes(spots.intensity)[rows] * 0.6, c=INK, alpha=0.5, linewidths=0, rasterized=True,
+        s=_sizes(spots.intensity)[rows] * 0.5, c=INK, linewidths=0, rasterized=True,
+        alpha=float(np.clip(1_500.0 / len(rows), 0.06, 0.5)),
     )  # fmt: skip
     width, height = np.ptp(points[:, 1]), np.ptp(points[:, 2])
     axes.set_aspect("equal", adjustable="datalim" if height > 0.7 * width else "box")
     axes.set_anchor("N")
     axes.axhline(0.0, color=FAINT, linewidth=0.4, zorder=0)
     axes.axvline(0.0, color=FAINT, linewidth=0.4, zorder=0)
-    axes.set_xlabel("-y (mm)")
+    axes.set_xlabel("\u2212y (mm)")
     axes.set_ylabel("z (mm)")
 
 
@@ -205,20 +250,57 @@ def _pattern(axes: Any, two_theta: FloatArray, spots: Spots, found: list[_Ring])
     axes.stairs(np.maximum(counts, floor), edges, color=INK, linewidth=0.7)
     axes.set_yscale("log")
     axes.set_ylim(floor, top * 3.0)
+    low, high = axes.get_xlim()
+    last: dict[int, float] = {}
     for ring in found:
-        axes.axvline(np.rad2deg(ring.two_theta), ymax=0.03, color=SKY, linewidth=0.6)
+        place = float(np.rad2deg(ring.two_theta))
+        foot = 1.02 + 0.03 * ring.phase
+        axes.plot(
+            [place, place], [foot, foot + 0.025],
+            color=(BLUE, PURPLE)[ring.phase % 2], linewidth=0.8, clip_on=False,
+            transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
+        # only where the words do not touch
+        if place - last.get(0, -np.inf) > (high - low) / _MOST_LABELS:
+            last[0] = place
+            axes.text(
+                place, 1.05 + 0.03 * len({one.phase for one in found}), _family_words(ring.family),
+                fontsize=5, rotation=90, ha="center", va="bottom",
+                transform=axes.get_xaxis_transform(),
+            )  # fmt: skip
+    axes.set_xlim(low, high)
     axes.set_xlabel("2 theta (deg)")
     axes.set_ylabel("counts of spots")
 
 
-def _chart(axes: Any, eta: FloatArray, omega: FloatArray, intensity: FloatArray) -> None:
+def _chart(
+    axes: Any,
+    eta: FloatArray,
+    omega: FloatArray,
+    intensity: FloatArray,
+    window: tuple[float, float],
+) -> None:
     if len(eta):
-        rows = _fewer(len(eta))
         axes.scatter(
-            *(np.rad2deg(eta[rows]), np.rad2deg(omega[rows])),
-            s=_sizes(intensity)[rows], c=INK, alpha=0.6, linewidths=0, rasterized=True,
+            *(np.rad2deg(eta), np.rad2deg(omega)),
+            s=_sizes(intensity), c=INK, alpha=0.6, linewidths=0, rasterized=True,
         )  # fmt: skip
+    low, high = np.rad2deg(window)
     axes.set_xlim(-180.0, 180.0)
+    axes.set_ylim(low, high)
     axes.set_xticks(range(-180, 181, 45))
+    if high - low > 300.0:
+        axes.set_yticks(np.arange(90.0 * np.ceil(low / 90.0 - 1e-6), high + 1.0, 90.0))
     axes.set_xlabel("azimuth eta (deg)")
     axes.set_ylabel("rotation omega (deg)")
+
+
+def _circles(axes: Any, grain: IntArray, eta: FloatArray, omega: FloatArray) -> None:
+    """Empty circles at predicted places, those of the likeliest grains on top."""
+    for number in (None, *range(len(_COLOURS))):
+        rows = grain >= len(_COLOURS) if number is None else grain == number
+        axes.scatter(
+            *(np.rad2deg(eta[rows]), np.rad2deg(omega[rows])),
+            s=22, facecolors="none", edgecolors=_OTHERS if number is None else _COLOURS[number],
+            linewidths=0.5 if number is None else 0.9,
+        )  # fmt: skip

@@ -71,6 +71,14 @@ TECHNIQUE = Technique(
             trial="mesolith.hedm.frames_calibrate:trial",
         ),
         Step(
+            name="frames.instrument",
+            version=1,
+            compute="mesolith.hedm.frames_calibrate:compute_instrument",
+            per="state",
+            inputs=("frames.calibrate",),
+            record="mesolith.instrument.instrument:Instrument",
+        ),
+        Step(
             name="frames.index",
             version=2,
             compute="mesolith.hedm.frames_index:compute",
@@ -105,6 +113,12 @@ TECHNIQUE = Technique(
         ),
     ),
     figures=(
+        Figure(
+            "rings",
+            "Spots on their rings, and where grains put them",
+            "the first look at a rotation: rings, and spots by azimuth and rotation",
+            "mesolith.hedm.figure_rings:draw",
+        ),
         Figure(
             "residuals",
             "Where spots lie against where their grains put them",

@@ -1,4 +1,4 @@
-"""Step frames.calibrate: the station of a cell, refined once, for the frames of all states."""
+"""Steps frames.calibrate and frames.instrument: the station of a cell, refined once for all."""
 
 from __future__ import annotations
 
@@ -86,6 +86,12 @@ def compute(work: Work) -> None:
     findings.append(Finding("note", where, _in_words(record)))
     write_record(work.folder / "record.h5", record)
     write_remarks(work.folder, [Remark(*finding) for finding in dict.fromkeys(findings)])
+
+
+def compute_instrument(work: Work) -> None:
+    """The calibrated instrument as a record of each state, for its figures and results."""
+    station = read_record(work.source("frames.calibrate").record_file, StationCalibration)
+    write_record(work.folder / "record.h5", station.instrument)
 
 
 def _on_grains(

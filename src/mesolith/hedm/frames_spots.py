@@ -1,4 +1,4 @@
-"""Step frames.spots: the spots of each layer of a state from its frames."""
+"""Step frames.spots: spots of each layer."""
 
 from __future__ import annotations
 

@@ -8,54 +8,17 @@ the end is the same for all. See decision record 19.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm.friedel import (
-    UprightSpots,
-    all_pairs,
-    friedel_pairs,
-    pairs_of_a_reflection,
-    upright_spots,
-)
-from mesolith.hedm.index_settings import IndexSettings
-from mesolith.hedm.match import Matches, SpotLookup, joined_matches
-from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
-from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
-from mesolith.hedm.refine import Refined, refine_grains
-from mesolith.hedm.relatives import coincidence_rotations
-from mesolith.hedm.search import PairMap
-from mesolith.instrument.goniometer import axis_tilt
-from mesolith.instrument.instrument import Instrument
-from mesolith.records.spots import Spots
-
-_FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
-_SCALED = 500  # grains that tell by how much the stated errors are off
-_DOUBTFUL = 0.5  # completeness below which relatives are tried
-_TANGLED, _TURNS = 1.4, 8  # residuals over the usual that call for turns, and how many
-_MOST_RELATIVES = 5_000  # at once
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """How boldly pairs are searched.
-
-    ``evidence`` asked of pairs alone; ``enough``, the share of filled slots at which a seed looks
-    no further; ``plans``, how many choices of two rings; ``seen``, the share of reflections that
-    the sequential test expects to see; ``crossings``, whether -g at its other crossing makes
-    pairs too; ``rough``, whether grains are uncertain by more than their spots.
-    """
-
-    evidence: float
-    enough: float
-    plans: int
-    seen: float
-    crossings: bool
-    rough: bool
-
+from mesolith.axes import FloatArray
+from mesolith.hedm.hypotheses import NO_GRAINS, Grains
+from mesolith.hedm.layer_index import FIRST_SIGMAS, LayerIndex, Pass
+from mesolith.hedm.match import Matches, SpotLookup
+from mesolith.hedm.occupancy import Evidence
+from mesolith.hedm.refine import Refined
+from mesolith.hedm.second_looks import likelier_phases, settled, untangled, without_relatives
 
 PASSES = (
     Pass(30.0, 0.6, 1, 0.7, False, False),
@@ -63,33 +26,7 @@ PASSES = (
     Pass(10.0, 0.4, 6, 0.4, True, True),
 )
 _MOST_REPEATS = 4  # of the last, while it finds something
-
-
-@dataclass(frozen=True, slots=True)
-class Grains:
-    """Hypotheses on sample axes: reciprocal lattices (g, 3, 3), places (g, 3), phases (g,)."""
-
-    reciprocal: FloatArray
-    position: FloatArray
-    phase: IntArray
-
-    def __len__(self) -> int:
-        return len(self.phase)
-
-    def rows(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Grains:
-        """Some of the grains."""
-        return Grains(self.reciprocal[rows], self.position[rows], self.phase[rows])
-
-    def joined(self, other: Grains) -> Grains:
-        """These grains and others."""
-        return Grains(
-            np.concatenate([self.reciprocal, other.reciprocal]),
-            np.concatenate([self.position, other.position]),
-            np.concatenate([self.phase, other.phase]),
-        )
-
-
-NO_GRAINS = Grains(np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0, dtype=np.int64))
+_SCALED = 500  # grains that tell by how much the stated errors are off
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,260 +41,12 @@ class Found:
     error_scale: tuple[float, float]
 
 
-class LayerIndex:
-    """Spots of a layer, made ready for indexing."""
-
-    def __init__(
-        self,
-        spots: Spots,
-        instrument: Instrument,
-        phases: tuple[PhaseRings, ...],
-        settings: IndexSettings,
-    ) -> None:
-        if instrument.beam.height is not None:
-            settings = replace(settings, height=min(settings.height, instrument.beam.height))
-        self.instrument, self.phases, self.settings = instrument, phases, settings
-        self.table: ReflectionTable = reflection_table(phases)
-        self.lookup = SpotLookup(spots, instrument)
-        spacings = np.concatenate([phase.spacing for phase in phases])
-        self.upright: UprightSpots = upright_spots(spots, instrument, spacings, settings)
-        self._tilt = axis_tilt(instrument.goniometer)
-        self._spots = len(spots)
-        self._pairs = pairs_of_a_reflection(spots)
-        self._rotations: dict[int, FloatArray] = {}
-
-    def search(self, taken: NDArray[np.bool_], boldness: Pass) -> Grains:
-        """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
-        crossings = boldness.crossings or self._pairs[0] < 1.0
-        make = all_pairs if crossings else friedel_pairs
-        pairs = make(self.upright, self.settings, taken=taken)
-        each = max(round(sum(self._pairs) if crossings else self._pairs[0]), 1)
-        found = NO_GRAINS
-        gone = np.zeros(len(pairs), dtype=np.bool_)
-        spot_gone = np.zeros(self._spots, dtype=np.bool_)
-        for number, phase in enumerate(self.phases):
-            pair_map = PairMap(pairs, phase, self.settings)
-            new = pair_map.search(
-                taken=gone,
-                spot_taken=spot_gone,
-                evidence=boldness.evidence,
-                enough=boldness.enough,
-                plans=boldness.plans,
-                seen=boldness.seen,
-                each=each,
-            )
-            # the search works on axes that stand upright on the turntable
-            found = found.joined(
-                Grains(
-                    self._tilt @ new.reciprocal,
-                    new.place @ self._tilt.T,
-                    np.full(len(new.ratio), number, dtype=np.int64),
-                )
-            )
-        return found
-
-    def match(self, grains: Grains, sigmas: float = _SIGMAS) -> Matches:
-        """Spots next to the predictions of grains."""
-        return self.lookup.match(
-            grains.reciprocal,
-            grains.position,
-            grains.phase,
-            self.table.hkl,
-            pole=self.settings.pole,
-            sigmas=sigmas,
-            wide=_WIDE_SIGMAS,
-        )
-
-    def refine(self, grains: Grains, matches: Matches, steps: int) -> tuple[Grains, Refined]:
-        """Grains refined on their matches; those that the spots do not determine drop out."""
-        refined = refine_grains(
-            self.lookup,
-            grains.reciprocal,
-            grains.position,
-            grains.phase,
-            self.table.hkl,
-            matches,
-            steps=steps,
-        )
-        return replace_places(grains, refined), refined
-
-    def weigh_alone(self, grains: Grains, matches: Matches, chance: FloatArray) -> Evidence:
-        """Evidence of each grain as if no other were there."""
-        return weigh_grains(
-            matches,
-            grains.phase,
-            self.table,
-            chance,
-            spots=self._spots,
-            sigmas=_SIGMAS,
-            evidence=np.inf,
-            least_spots=0,
-        )
-
-    def weigh(
-        self,
-        grains: Grains,
-        matches: Matches,
-        chance: FloatArray,
-        explained: NDArray[np.bool_] | None = None,
-    ) -> Evidence:
-        """Which grains are there, beside those that left spots ``explained``."""
-        return weigh_grains(
-            matches,
-            grains.phase,
-            self.table,
-            chance,
-            spots=self._spots,
-            sigmas=_SIGMAS,
-            evidence=self.settings.evidence,
-            least_spots=self.settings.least_spots,
-            least_completeness=self.settings.least_completeness,
-            explained=explained,
-        )
-
-    def settled(
-        self, grains: Grains, matches: Matches, chance: FloatArray
-    ) -> tuple[Grains, Matches]:
-        """Grains that meet few spots led to more from farther away, where that brings any."""
-        poor = self.weigh_alone(grains, matches, chance).completeness < _DOUBTFUL
-        if not poor.any():
-            return grains, matches
-        moved = grains.rows(poor)
-        for sigmas in (_WIDE_SIGMAS, _FIRST_SIGMAS):
-            moved, _ = self.refine(moved, self.match(moved, sigmas), 1)
-        moved_matches = self.match(moved)
-        before = self.weigh_alone(grains.rows(poor), matches.rows(poor), chance).ratio
-        better = self.weigh_alone(moved, moved_matches, chance).ratio > before
-        rows = np.flatnonzero(poor)[better]
-        kept = np.setdiff1d(np.arange(len(grains)), rows)
-        return grains.rows(kept).joined(moved.rows(better)), joined_matches(
-            matches.rows(kept),
-            moved_matches.rows(better),
-            sigmas=_SIGMAS,
-            spots=self._spots,
-        )
-
-    def untangled(self, grains: Grains, matches: Matches, refined: Refined) -> Grains:
-        """Grains that fit badly, and those they share spots with, matched and refined in turns.
-
-        Two grains that lie alike take each other's spots at first; each turn parts them further.
-        """
-        if not len(grains):
-            return grains
-        bad = refined.variance > _TANGLED * np.median(refined.variance)
-        if not bad.any():
-            return grains
-        theirs = np.zeros(self._spots, dtype=np.bool_)
-        theirs[matches.spot[bad][matches.spot[bad] >= 0]] = True
-        common = ((matches.spot >= 0) & theirs[matches.spot]).sum(axis=(1, 2))
-        rows = np.flatnonzero(common >= self.settings.least_spots)
-        some = grains.rows(rows)
-        for _ in range(_TURNS):
-            some, _ = self.refine(some, self.match(some), 1)
-        reciprocal, position = grains.reciprocal.copy(), grains.position.copy()
-        reciprocal[rows], position[rows] = some.reciprocal, some.position
-        return Grains(reciprocal, position, grains.phase)
-
-    def without_relatives(
-        self, grains: Grains, matches: Matches, chance: FloatArray
-    ) -> tuple[Grains, Matches]:
-        """Grains of which little is seen replaced by a coincidence relative that explains more."""
-        alone = self.weigh_alone(grains, matches, chance)
-        doubtful = np.flatnonzero(alone.completeness < _DOUBTFUL)
-        changed = np.zeros(len(grains), dtype=np.bool_)
-        reciprocal = grains.reciprocal.copy()
-        for number, phase in enumerate(self.phases):
-            rows = doubtful[grains.phase[doubtful] == number]
-            rotations = self._relatives(number)
-            if not len(rows) or not len(rotations):
-                continue
-            count = len(rotations)
-            back = np.linalg.inv(phase.reciprocal)
-            turned = back @ rotations @ phase.reciprocal
-            for part in np.array_split(rows, 1 + len(rows) * count // _MOST_RELATIVES):
-                relatives = Grains(
-                    (grains.reciprocal[part][:, None] @ turned).reshape(-1, 3, 3),
-                    np.repeat(grains.position[part], count, axis=0),
-                    np.full(len(part) * count, number),
-                )
-                found = self.weigh_alone(relatives, self.match(relatives), chance)
-                ratio = found.ratio.reshape(len(part), count)
-                best = np.argmax(ratio, axis=1)
-                won = ratio[np.arange(len(part)), best] > alone.ratio[part]
-                won_rows = np.flatnonzero(won) * count + best[won]
-                reciprocal[part[won]] = relatives.reciprocal[won_rows]
-                changed[part[won]] = True
-        if not changed.any():
-            return grains, matches
-        grains = Grains(reciprocal, grains.position, grains.phase)
-        better = grains.rows(changed)
-        better, _ = self.refine(better, self.match(better), 1)
-        grains = grains.rows(~changed).joined(better)
-        return grains, joined_matches(
-            matches.rows(~changed), self.match(better), sigmas=_SIGMAS, spots=self._spots
-        )
-
-    def _relatives(self, phase: int) -> FloatArray:
-        if phase not in self._rotations:
-            self._rotations[phase] = coincidence_rotations(self.phases[phase])
-        return self._rotations[phase]
-
-    def chance(self, grains: Grains) -> FloatArray:
-        """Chance occupancy of each ring of each phase, at the predictions of grains.
-
-        Where a phase has no grain yet, those of the others stand in for it.
-        """
-        chance = np.empty(self.table.rings)
-        for number in range(len(self.phases)):
-            own = grains.rows(grains.phase == number)
-            probes = own if len(own) else grains
-            measured = chance_occupancy(
-                self.lookup,
-                self.table,
-                probes.reciprocal,
-                probes.position,
-                np.full(len(probes), number),
-                pole=self.settings.pole,
-                sigmas=_SIGMAS,
-            )
-            rings = self.table.ring[number, : len(self.phases[number].hkl)]
-            chance[rings] = measured[rings]
-        return chance
-
-    def likelier_phases(self, grains: Grains, matches: Matches, chance: FloatArray) -> Grains:
-        """Grains that another phase of nearly the same lattice explains better, relabelled."""
-        if len(self.phases) == 1 or not len(grains):
-            return grains
-        best = self.weigh_alone(grains, matches, chance).ratio
-        phase = grains.phase.copy()
-        for number, other in enumerate(self.phases):
-            # of one lattice if no vector differs by more than a strain
-            bend = np.linalg.svd(grains.reciprocal @ other.basis.T, compute_uv=False)
-            rows = np.flatnonzero(
-                (np.abs(bend - 1.0).max(axis=1) < self.settings.strain) & (grains.phase != number)
-            )
-            if not len(rows):
-                continue
-            tried = Grains(
-                grains.reciprocal[rows], grains.position[rows], np.full(len(rows), number)
-            )
-            ratio = self.weigh_alone(tried, self.match(tried), chance).ratio
-            won = ratio > best[rows]
-            phase[rows[won]], best[rows[won]] = number, ratio[won]
-        return Grains(grains.reciprocal, grains.position, phase)
-
-
-def replace_places(grains: Grains, refined: Refined) -> Grains:
-    """The grains with refined lattices and places."""
-    return Grains(refined.reciprocal, refined.position, grains.phase)
-
-
 def find_grains(index: LayerIndex) -> Found:
     """All grains of a layer, accepted by their likelihood, refined, likeliest first."""
     grains = NO_GRAINS
     matches = index.match(grains)
     chance = np.full(index.table.rings, np.nan)
-    explained = np.zeros(index.lookup.order.size, dtype=np.bool_)
+    explained = np.zeros(index.count, dtype=np.bool_)
     for number in range(len(PASSES) + _MOST_REPEATS):
         boldness = PASSES[min(number, len(PASSES) - 1)]
         new = index.search(explained, boldness)
@@ -367,32 +56,30 @@ def find_grains(index: LayerIndex) -> Found:
             continue
         if boldness.rough:
             # few pairs leave a grain so uncertain that it must first find its spots
-            new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
+            new, refined = index.refine(new, index.match(new, FIRST_SIGMAS), 1)
             new = new.rows(np.isfinite(refined.variance))
         if not len(grains):
             chance = index.chance(new)
-        new, new_matches = index.settled(new, index.match(new), chance)
-        new, new_matches = index.without_relatives(new, new_matches, chance)
+        new, new_matches = settled(index, new, index.match(new), chance)
+        new, new_matches = without_relatives(index, new, new_matches, chance)
         if len(grains):
             told = explained[index.lookup.order]
             there = index.weigh(new, new_matches, chance, told).accepted
             new, new_matches = new.rows(there), new_matches.rows(there)
         # the best takes its spots first, also from grains of earlier passes
         grains = grains.joined(new)
-        matches = joined_matches(
-            matches, new_matches, sigmas=_SIGMAS, spots=index.lookup.order.size
-        )
+        matches = index.joined(matches, new_matches)
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
     grains, refined = index.refine(grains, matches, 1)
-    grains = index.untangled(grains, matches, refined)
+    grains = untangled(index, grains, matches, refined)
     first = np.arange(min(len(grains), _SCALED))
     some, some_matches = grains.rows(first), matches.rows(first)
     scale = error_scale(index.lookup, some_matches, index.refine(some, some_matches, 1)[1])
     index.lookup.rescale(*scale)
     matches = index.match(grains)
-    relabelled = index.likelier_phases(grains, matches, chance)
+    relabelled = likelier_phases(index, grains, matches, chance)
     if np.any(relabelled.phase != grains.phase):
         grains, matches = relabelled, index.match(relabelled)
     weighed = index.weigh(grains, matches, chance)

@@ -13,8 +13,10 @@ from mesolith.crystal.lattice import basis_from_lattice, lattice_from_basis
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import explain_failure
-from mesolith.hedm.index import Found, Grains, LayerIndex, find_grains
+from mesolith.hedm.hypotheses import Grains
+from mesolith.hedm.index import Found, find_grains
 from mesolith.hedm.index_settings import IndexSettings
+from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.refine import expected_variance
 from mesolith.hedm.volumes import volume_shares

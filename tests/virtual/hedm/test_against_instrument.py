@@ -6,21 +6,13 @@ They share no code. Crooked in all that either knows: tilts, wedge, chi, off cen
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
+from mesolith.instrument.predict import predict_spots
 from mesolith.virtual.hedm.grains import random_grains
 from mesolith.virtual.hedm.rays import rays_of
 from mesolith.virtual.hedm.reflections import reflections_of
 from mesolith.virtual.hedm.station import Station
-
-pytest.importorskip("mesolith.instrument")
-
-from mesolith.instrument.beam import beam_from_energy
-from mesolith.instrument.distortion import Distortion
-from mesolith.instrument.goniometer import Goniometer
-from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel
-from mesolith.instrument.predict import predict_spots
+from tests.hedm.virtual_station import instrument_of
 
 STATION = Station(
     centre=(3_000.0, -2_000.0),
@@ -32,25 +24,7 @@ STATION = Station(
 
 
 def test_every_spot_falls_on_the_same_place() -> None:
-    p = np.array(STATION.distortion)
-    distortion = Distortion(
-        centre=np.zeros(2),
-        radius=STATION.distortion_radius,
-        amplitude=p[:3],
-        exponent=p[3:],
-        harmonic=np.array([2.0, 4.0, 0.0]),
-        phase=np.zeros(3),
-    )
-    panel = Panel(
-        "panel",
-        np.array(STATION.shape),
-        np.full(2, STATION.pitch),
-        STATION.panel_origin,
-        STATION.panel_axes,
-        distortion,
-    )
-    goniometer = Goniometer(STATION.wedge, STATION.chi)
-    instrument = Instrument(beam_from_energy(STATION.energy_kev), goniometer, (panel,))
+    instrument = instrument_of(STATION)
     grains = random_grains(np.random.default_rng(11), 20)
     hkl = reflections_of().hkl
     theirs = predict_spots(instrument, grains.lattice, grains.position, hkl.astype(np.float64))
