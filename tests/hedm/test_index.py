@@ -16,6 +16,7 @@ from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import phase_rings
 from mesolith.hedm.second_looks import settled
 from mesolith.instrument.beam import beam_from_energy
+from mesolith.instrument.predict import linearise_spots
 from mesolith.virtual.hedm.reflections import reflections_of
 from mesolith.virtual.hedm.spot_lists import SpotPlan, VirtualLayer, measure_spots
 from mesolith.virtual.hedm.station import Station
@@ -98,6 +99,24 @@ def test_every_spot_goes_to_the_grain_that_made_it(
     assert np.all(grains.spots >= grains.own_spots)
     assert np.all(grains.completeness > 0.95)
     assert np.mean(assigned.distance**2) == pytest.approx(3.0, abs=0.15)
+
+
+def test_indices_are_those_of_the_lattice_beside_them(
+    truth: VirtualLayer, found: IndexedLayer
+) -> None:
+    grains, assigned = found.grains, found.assignment
+    spots = truth.spots
+    lattice = grains.lattice_vectors[assigned.grain_id]
+    g = np.einsum("nij,nj->ni", np.linalg.inv(lattice).swapaxes(1, 2), assigned.hkl)
+    predicted = linearise_spots(
+        UPRIGHT,
+        g,
+        grains.position[assigned.grain_id],
+        near_omega=spots.omega[assigned.spot],
+        panel=spots.panel[assigned.spot],
+    ).value
+    measured = np.column_stack([spots.fast, spots.slow, spots.omega])[assigned.spot]
+    assert np.allclose(measured - predicted, assigned.residual, atol=0.02)
 
 
 def test_volumes_follow_the_intensities(truth: VirtualLayer, found: IndexedLayer) -> None:

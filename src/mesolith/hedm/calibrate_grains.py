@@ -28,11 +28,13 @@ from mesolith.instrument.scattering import reciprocal_from_lattice_vectors
 from mesolith.records.spots import Spots
 
 FROM_GRAINS = ("tilt_x", "wedge", "shift_y", "tilt_y", "tilt_z", "distance")
+OMEGA_STEP = "omega_step"  # relative: how much farther a frame turned than its file states
 # what every grain could follow, so that no spot can tell
 UNSEEN = {
     "shift_z": "the height of all grains",
     "chi": "tilt_x: turning everything about the beam changes no spot",
 }
+_NO_INSTRUMENT = ("lattice", OMEGA_STEP)
 _GRAIN = 12
 _FEWEST_SPOTS = 20
 _TAIL = 4.0  # degrees of freedom of Student's t, which weighs outliers down
@@ -109,7 +111,8 @@ def calibrate_from_grains(
         At least one grain of 20 spots; a few hundred grains determine everything but the
         distance to far below a spot's error.
     names
-        Parameters of the instrument that are fitted.
+        Parameters of the instrument that are fitted, and "omega_step": the relative change of
+        the turn of a frame, by which all angles are stretched about omega = 0.
     prior
         Standard errors of "lattice" (relative, of the reference), "distance" (um) and
         "wavelength" (angstrom) as known beforehand. What is not named is held where it stands,
@@ -215,13 +218,14 @@ class _System:
         self, state: _State, names: Sequence[str]
     ) -> tuple[FloatArray, FloatArray, _Blocks, float, int]:
         """Information and right side of the named parameters with the grains eliminated."""
+        measured = self.measured * [1.0, 1.0, 1.0 + state.change.get(OMEGA_STEP, 0.0)]
         reciprocal = reciprocal_from_lattice_vectors(state.lattice_vectors)[self.grain]
         g = np.einsum("nij,nj->ni", reciprocal, self.hkl)
         position = state.position[self.grain]
         spots = linearise_spots(
-            state.instrument, g, position, near_omega=self.measured[:, 2], panel=self.panel
+            state.instrument, g, position, near_omega=measured[:, 2], panel=self.panel
         )
-        off = np.einsum("nij,nj->ni", self.whiten, self.measured - spots.value)
+        off = np.einsum("nij,nj->ni", self.whiten, measured - spots.value)
         square = np.sum(off**2, axis=1)
         seen = np.isfinite(square)
         scatter = float(np.median(square[seen])) / _MEDIAN_OF_THREE
@@ -262,7 +266,7 @@ class _System:
         spots: Linearised,
     ) -> FloatArray:
         """Derivatives (n, 3, p) by the parameters; the reference lattice moves no spot."""
-        of_instrument = [name for name in names if name != "lattice"]
+        of_instrument = [name for name in names if name not in _NO_INSTRUMENT]
         slopes = spots_by_instrument(
             state.instrument,
             of_instrument,
@@ -275,6 +279,9 @@ class _System:
         common = np.zeros((len(g), 3, len(names)))
         for k, name in enumerate(of_instrument):
             common[:, :, names.index(name)] = slopes[:, :, k] * unit.get(name, 1.0)
+        if OMEGA_STEP in names:
+            # stretching what was measured is shrinking what is predicted
+            common[:, 2, list(names).index(OMEGA_STEP)] = -self.measured[:, 2]
         return common
 
     def _tie_dilation(
@@ -318,7 +325,7 @@ class _System:
         moves = {
             name: float(step[k]) * unit.get(name, 1.0)
             for k, name in enumerate(names)
-            if name != "lattice"
+            if name not in _NO_INSTRUMENT
         }
         change = {name: state.change[name] + float(step[k]) for k, name in enumerate(names)}
         return _State(moved(state.instrument, moves), lattice, position, change)

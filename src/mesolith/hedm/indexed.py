@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mesolith.axes import FloatArray, IntArray
+from mesolith.axes import FloatArray
 from mesolith.crystal.lattice import basis_from_lattice, lattice_from_basis
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import explain_failure
+from mesolith.hedm.hypotheses import Grains
 from mesolith.hedm.index import Found, find_grains
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.layer_index import LayerIndex
@@ -86,8 +87,9 @@ def index_spots(
         reason = explain_failure(spots, instrument, phases, settings, explained)
         if reason is not None:
             raise ContradictionError(reason.what, remedy=reason.remedy)
-    assignment = _assignment(found, index, spots, instrument)
-    return IndexedLayer(_grains(found, index, spots, assignment), assignment)
+    setting = _standard_settings(found.grains, index.phases)
+    assignment = _assignment(found, index, spots, instrument, setting)
+    return IndexedLayer(_grains(found, index, spots, assignment, setting), assignment)
 
 
 def grain_map_from_indexed(grains: IndexedGrains, *, volume: float) -> GrainMap:
@@ -135,14 +137,14 @@ def _by_lattice_axes(orientation: FloatArray) -> FloatArray:
 
 
 def _grains(
-    found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
+    found: Found,
+    index: LayerIndex,
+    spots: Spots,
+    assignment: SpotAssignment,
+    setting: FloatArray,
 ) -> IndexedGrains:
     grains, refined = found.grains, found.refined
-    lattice_vectors = _standard_setting(
-        np.asarray(np.linalg.inv(grains.reciprocal).swapaxes(1, 2), dtype=np.float64),
-        grains.phase,
-        index.phases,
-    )
+    lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2) @ setting
     freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
     scatter = refined.variance / expected_variance()
     factor = (_PRIOR_FREEDOM + freedom * scatter) / (_PRIOR_FREEDOM + freedom)
@@ -194,16 +196,16 @@ def _assigned(found: Found) -> NDArray[np.bool_]:
     return (found.matches.spot >= 0) & (found.matches.share > 0.0) & np.isfinite(residual)
 
 
-def _standard_setting(
-    lattice_vectors: FloatArray, phase: IntArray, phases: tuple[PhaseRings, ...]
-) -> FloatArray:
-    """The equivalent lattice whose orientation is nearest to the sample axes, grain by grain.
+def _standard_settings(grains: Grains, phases: tuple[PhaseRings, ...]) -> FloatArray:
+    """What takes each lattice to the equivalent one that is nearest to the sample axes (g, 3, 3).
 
     So the choice among equivalent lattices hangs on the grain, not on the order of the search.
+    Multiplied from the right; indices go by its transpose.
     """
-    out = lattice_vectors.copy()
+    lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2)
+    out = np.tile(np.eye(3), (len(grains), 1, 1))
     for number, one in enumerate(phases):
-        rows = np.flatnonzero(phase == number)
+        rows = np.flatnonzero(grains.phase == number)
         if not len(rows):
             continue
         basis = one.basis
@@ -212,12 +214,12 @@ def _standard_setting(
         on_indices = np.rint(np.linalg.inv(basis) @ operators @ basis)
         turned = lattice_vectors[rows][:, None] @ on_indices
         closeness = np.trace(turned @ np.linalg.inv(basis), axis1=2, axis2=3)
-        out[rows] = turned[np.arange(len(rows)), np.argmax(closeness, axis=1)]
+        out[rows] = on_indices[np.argmax(closeness, axis=1)]
     return out
 
 
 def _assignment(
-    found: Found, index: LayerIndex, spots: Spots, instrument: Instrument
+    found: Found, index: LayerIndex, spots: Spots, instrument: Instrument, setting: FloatArray
 ) -> SpotAssignment:
     matches, refined = found.matches, found.refined
     used = _assigned(found)
@@ -232,10 +234,11 @@ def _assignment(
     u, v, t = residual.T
     square = precision[:, 3] * u**2 + precision[:, 6] * v**2 + precision[:, 8] * t**2
     square += 2.0 * (precision[:, 4] * u * v + precision[:, 5] * u * t + precision[:, 7] * v * t)
+    hkl = index.table.hkl[found.grains.phase[grain], reflection]
     return SpotAssignment(
         spot=rows,
         grain_id=grain,
-        hkl=np.rint(index.table.hkl[found.grains.phase[grain], reflection]).astype(np.int64),
+        hkl=np.rint(np.einsum("nji,nj->ni", setting[grain], hkl)).astype(np.int64),
         residual=residual,
         distance=np.sqrt(square),
         weight=refined.weight[used],

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.instrument.calibrate_rings import RingPoints
 from mesolith.instrument.goniometer import to_laboratory, to_sample
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.parameters import beam_on_panels
@@ -55,7 +56,7 @@ class RingFit:
     ``shift_y`` and ``shift_z`` (um) move the panels, ``factor`` multiplies all |g|: 1.01 means
     that |g| comes out one per cent too small, as the distance is that much too long, the
     wavelength too long, or the lattice too small. ``share`` of the spots lie on rings then,
-    ``chance`` is the median over all factors tried.
+    ``chance`` is the median over all factors tried and ``unmoved`` the share without any move.
     """
 
     shift_y: float
@@ -63,6 +64,7 @@ class RingFit:
     factor: float
     share: float
     chance: float
+    unmoved: float
 
 
 def rotation_sense(
@@ -107,7 +109,7 @@ def rotation_sense(
 
 def fit_rings(
     instrument: Instrument,
-    spots: Spots,
+    spots: Spots | RingPoints,
     spacings: FloatArray,
     *,
     most: float = 0.06,
@@ -147,7 +149,8 @@ def fit_rings(
         found: FloatArray = bumps @ histogram / max(len(rows), 1)
         return found
 
-    best, place = np.zeros(len(steps)), (0.0, 0.0)
+    best, place = shares(0.0, 0.0), (0.0, 0.0)
+    unmoved = float(best[len(steps) // 2])
     width = reach
     while width > _FINEST:
         start = place
@@ -162,6 +165,7 @@ def fit_rings(
         float(np.exp(steps[int(np.argmax(best))] * _STEP)),
         float(best.max()),
         float(np.median(best)),
+        unmoved,
     )
 
 
