@@ -14,6 +14,7 @@ volume.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,9 @@ def main() -> int:
     parser.add_argument("--family", type=int, help="seeds to develop on, not those of the commit")
     parser.add_argument("--cases", nargs="*", help="only these rows")
     parser.add_argument("--draws", type=int, default=3, help="wide and misspecified layers")
-    parser.add_argument("--peer-grains", type=int, default=300, help="grains the peer refines")
+    parser.add_argument(
+        "--peer-grains", type=int, help="grains the peer refines, to try it out (default: all)"
+    )
     given = parser.parse_args()
     family = fresh_seed("hedm_index") if given.family is None else given.family
     seeds = [int(s) for s in np.random.SeedSequence(family).generate_state(8, np.uint32)]
@@ -190,9 +193,12 @@ def intervals(score: Score, found: IndexedLayer) -> tuple[dict[str, Any], bool]:
 
 
 def against_imaged11(
-    layer: VirtualLayer, seconds: float, *, grains: int
+    layer: VirtualLayer, seconds: float, *, grains: int | None
 ) -> tuple[dict[str, Any], bool]:
-    """ImageD11's Friedel route on the same spots; its refinement is counted for all it found."""
+    """ImageD11's Friedel route on the same spots: pairs, index, and each grain it finds refined.
+
+    CPU-seconds of one thread on both sides. Refining ``grains`` only, to try it out, meets no bar.
+    """
     station, spots = layer.station, layer.spots
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -207,36 +213,53 @@ def against_imaged11(
             centre=[(station.shape[1] - 1) / 2.0, (station.shape[0] - 1) / 2.0],
             pitch=station.pitch,
             lattice=LATTICE,
-            # {220}, {400}, {420}: the rings on which it does best
-            spacings=np.sqrt([8.0, 16.0, 20.0]) / LATTICE,
-            refine=grains,
+            made=np.sqrt([16.0, 8.0]) / LATTICE,  # orientations from {400} and {220}
+            scored=np.sqrt([8.0, 16.0, 20.0]) / LATTICE,
+            refine=np.iinfo(np.int64).max if grains is None else grains,
         )
         script = HERE / "peers" / "imaged11_run.py"
-        subprocess.run([str(peer_python("imaged11")), str(script), str(folder)], check=True)
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        command = [str(peer_python("imaged11")), str(script), str(folder)]
+        subprocess.run(command, check=True, env=os.environ | threads)
         with np.load(folder / "ImageD11.npz") as loaded:
             peer = dict(loaded)
-    score = score_grains(peer["lattice_vectors"], peer["position"], layer.grains)
-    pairs, search, refinement = (float(value) for value in peer["seconds"])
-    found, refined = int(peer["found"]), max(int(peer["refined"]), 1)
-    total = pairs + search + refinement * found / refined
+    score, first = (
+        score_grains(peer["lattice_vectors" + end], peer["position" + end], layer.grains)
+        for end in ("", "_first")
+    )
+    pairs, search, one, two = (float(value) for value in peer["seconds"])
+    found, refined = int(peer["found"]), int(peer["refined"])
+    total = pairs + search + one + two
     entry = {
         "version": str(peer["version"]),
+        "threads": 1,
+        "rows_of_pairs": int(peer["pairs"]),
         "found": found,
         "refined": refined,
-        "right_of_refined": len(score.found) / max(score.count_found, 1),
+        "recall": score.recall,
+        "false": score.false,
         "errors": score.errors(),
-        "seconds": {"pairs": pairs, "index": search, "refine": refinement, "total": total},
+        "after_one_round": {"recall": first.recall, "errors": first.errors()},
+        "cpu_seconds": {
+            "pairs": pairs,
+            "index": search,
+            "refine": [one, two],
+            "total": total,
+        },
         "ratio": total / seconds,
+        "ratio_after_one_round": (total - two) / seconds,
     }
-    good = entry["ratio"] >= RATIO_BAR
+    good = entry["ratio"] >= RATIO_BAR and refined == found
     print(
-        f"ImageD11 {entry['version']}: {found} found; {pairs:.1f} s pairs, {search:.1f} s index, "
-        f"{refinement / refined:.3f} s a grain to refine ({refined} refined, "
-        f"{entry['right_of_refined']:.1%} of them right, {errors_text(entry['errors'])}): "
-        f"{total:.0f} s, {entry['ratio']:.0f} times as long: {'met' if good else 'NOT met'}",
+        f"ImageD11 {entry['version']}, one thread: {found} orientations, {refined} refined; "
+        f"{score.recall:.2%} of the grains found, {score.false:.2%} false, "
+        f"{errors_text(entry['errors'])}; {pairs:.1f} s pairs, {search:.1f} s index, {one:.1f} and "
+        f"{two:.1f} s to refine ({first.recall:.2%} found after the first round, "
+        f"{entry['ratio_after_one_round']:.0f} times as long): {total:.0f} CPU-s, "
+        f"{entry['ratio']:.0f} times as long: {'met' if good else 'NOT met'}",
         flush=True,
     )
-    return entry, good
+    return entry, bool(good)
 
 
 def errors_text(errors: dict[str, Any]) -> str:

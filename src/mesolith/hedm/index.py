@@ -8,13 +8,15 @@ the end is the same for all. See decision record 19.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from mesolith.axes import FloatArray
+from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm.hypotheses import NO_GRAINS, Grains
 from mesolith.hedm.layer_index import FIRST_SIGMAS, LayerIndex, Pass
+from mesolith.hedm.look_elsewhere import search_cost
 from mesolith.hedm.match import Matches, SpotLookup
 from mesolith.hedm.occupancy import Evidence
 from mesolith.hedm.refine import Refined
@@ -27,6 +29,7 @@ PASSES = (
 )
 _MOST_REPEATS = 4  # of the last, while it finds something
 _SCALED = 500  # grains that tell by how much the stated errors are off
+_ONE_IN_A_THOUSAND = math.log(1000.0)  # layers in which chance makes a grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,17 @@ class Found:
     evidence: Evidence
     chance: FloatArray
     error_scale: tuple[float, float]
+
+    def rows(self, rows: IntArray) -> Found:
+        """Some of the grains; spots that only the others explain stay told as explained."""
+        return Found(
+            self.grains.rows(rows),
+            self.refined.rows(rows),
+            self.matches.rows(rows),
+            self.evidence.rows(rows),
+            self.chance,
+            self.error_scale,
+        )
 
 
 def find_grains(index: LayerIndex) -> Found:
@@ -87,7 +101,9 @@ def find_grains(index: LayerIndex) -> Found:
     order = order[weighed.accepted[order]]
     grains, matches, weighed = grains.rows(order), matches.rows(order), weighed.rows(order)
     grains, refined = index.refine(grains, matches, 2)
-    return Found(grains, refined, matches, weighed, chance, scale)
+    found = Found(grains, refined, matches, weighed, chance, scale)
+    cost = search_cost(refined.covariance, grains.phase, index.phases, index.settings)
+    return found.rows(np.flatnonzero(weighed.ratio - cost >= _ONE_IN_A_THOUSAND))
 
 
 def error_scale(lookup: SpotLookup, matches: Matches, refined: Refined) -> tuple[float, float]:

@@ -36,6 +36,17 @@ class Refined:
     residual: FloatArray
     weight: FloatArray
 
+    def rows(self, rows: IntArray) -> Refined:
+        """Those of some of the grains."""
+        return Refined(
+            self.reciprocal[rows],
+            self.position[rows],
+            self.covariance[rows],
+            self.variance[rows],
+            self.residual[rows],
+            self.weight[rows],
+        )
+
 
 def refine_grains(
     lookup: SpotLookup,
