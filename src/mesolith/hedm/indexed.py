@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mesolith.axes import FloatArray, IntArray
+from mesolith.axes import FloatArray
 from mesolith.crystal.lattice import basis_from_lattice, lattice_from_basis
-from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import explain_failure
 from mesolith.hedm.index import Found, LayerIndex, find_grains
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.refine import expected_variance
+from mesolith.hedm.standard_setting import standard_setting
 from mesolith.hedm.volumes import volume_shares
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.scattering import angles_from_laboratory, laboratory_from_spots
-from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_matrix
+from mesolith.numerics.rotations import quaternion_from_matrix
 from mesolith.records.grains import GrainMap, Phases
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
 from mesolith.records.spots import Spots
@@ -137,10 +137,11 @@ def _grains(
     found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
 ) -> IndexedGrains:
     grains, refined = found.grains, found.refined
-    lattice_vectors = _standard_setting(
+    lattice_vectors = standard_setting(
         np.asarray(np.linalg.inv(grains.reciprocal).swapaxes(1, 2), dtype=np.float64),
         grains.phase,
-        index.phases,
+        np.array([phase.space_group for phase in index.phases]),
+        np.array([phase.basis for phase in index.phases]),
     )
     freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
     scatter = refined.variance / expected_variance()
@@ -191,28 +192,6 @@ def _assigned(found: Found) -> NDArray[np.bool_]:
     """Reflections that have a spot (g, h, 2)."""
     residual = found.refined.residual[..., 0]
     return (found.matches.spot >= 0) & (found.matches.share > 0.0) & np.isfinite(residual)
-
-
-def _standard_setting(
-    lattice_vectors: FloatArray, phase: IntArray, phases: tuple[PhaseRings, ...]
-) -> FloatArray:
-    """The equivalent lattice whose orientation is nearest to the sample axes, grain by grain.
-
-    So the choice among equivalent lattices hangs on the grain, not on the order of the search.
-    """
-    out = lattice_vectors.copy()
-    for number, one in enumerate(phases):
-        rows = np.flatnonzero(phase == number)
-        if not len(rows):
-            continue
-        basis = one.basis
-        operators = matrix_from_quaternion(rotation_operators(one.space_group))
-        # a rotation of the crystal acts on indices from the right: basis^-1 R basis
-        on_indices = np.rint(np.linalg.inv(basis) @ operators @ basis)
-        turned = lattice_vectors[rows][:, None] @ on_indices
-        closeness = np.trace(turned @ np.linalg.inv(basis), axis1=2, axis2=3)
-        out[rows] = turned[np.arange(len(rows)), np.argmax(closeness, axis=1)]
-    return out
 
 
 def _assignment(
