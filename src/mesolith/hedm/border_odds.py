@@ -208,5 +208,3 @@ def _spread_of_grains(finds: Finds) -> float:
         # the mean of three components scatters by a root of three less
         spread = max(spread, 1.4826 * float(np.median(np.abs(own / middle - 1.0))))
     return max(math.sqrt(3.0) * spread, 1e-5)
-
-

@@ -95,9 +95,7 @@ class Orientations:
         return quaternion_multiply(back, self._turn[lower])
 
 
-def border_pairs(
-    orientations: Orientations, layer: int, *, reach: float, gate: float
-) -> FindPairs:
+def border_pairs(orientations: Orientations, layer: int, *, reach: float, gate: float) -> FindPairs:
     """Finds of ``layer`` and of the next one whose parts may be one grain.
 
     Their centres are within ``reach`` (um) of each other in x and y, and within ``gate`` (rad) in

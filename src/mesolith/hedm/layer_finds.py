@@ -9,6 +9,7 @@ import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
+from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.records.indexed import IndexedGrains
 
@@ -91,13 +92,14 @@ def finds_of_layers(layers: Sequence[Layer]) -> tuple[Finds, tuple[int, ...]]:
     found = [(number, layer.grains, layer.volume) for number, layer in enumerate(lit)]
     have = [(number, grains, volume) for number, grains, volume in found if grains is not None]
     phase = np.concatenate([grains.phase for _, grains, _ in have])
+    up = np.array([0.0, 0.0, 1.0])
     kinds = _kinds(np.asarray(phases[0].space_group), np.asarray(phases[0].lattice))
     return (
         Finds(
             layer=np.concatenate([np.full(len(grains), number) for number, grains, _ in have]),
             row=np.concatenate([np.arange(len(grains)) for _, grains, _ in have]),
             position=np.concatenate(
-                [grains.position + [0.0, 0.0, lit[number].middle] for number, grains, _ in have]
+                [grains.position + lit[number].middle * up for number, grains, _ in have]
             ),
             lattice_vectors=np.concatenate([grains.lattice_vectors for _, grains, _ in have]),
             covariance=np.concatenate([grains.covariance for _, grains, _ in have]),
@@ -120,8 +122,6 @@ def _volumes(grains: IndexedGrains, total: float) -> FloatArray:
 
 def _kinds(space_group: IntArray, lattice: FloatArray) -> IntArray:
     """Number of each phase's kind: one Laue class and all but one lattice."""
-    from mesolith.crystal.symmetry import rotation_operators
-
     basis = basis_from_lattice(lattice)
     kind = np.arange(len(space_group))
     for k in range(len(kind)):

@@ -8,6 +8,7 @@ with others, are off by much more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ class PartScatter:
     """Differences of parts: stated errors times ``scale``, and a real ``spread`` beside them.
 
     ``scale`` multiplies stated standard errors, ``spread`` is the standard deviation of each
-    component within a grain, in the unit of the difference. ``scale_se`` and ``spread_se`` are
+    component's real difference, in its unit. ``scale_se`` and ``spread_se`` are
     their standard errors, infinite where the pairs do not tell. ``tails`` (3,) are shares of pairs
     whose errors are 1, 4 and 16 times as wide as that.
     """
@@ -119,7 +120,7 @@ def _shares(logs: FloatArray) -> FloatArray:
     return np.asarray(raw / raw.sum())
 
 
-def _log_errors(loss: object, place: FloatArray) -> FloatArray:
+def _log_errors(loss: Callable[[FloatArray], float], place: FloatArray) -> FloatArray:
     """Standard errors of the logarithms of scale and spread, from the loss's curvature."""
     step, n = 1e-2, len(place)
     curvature = np.empty((n, n))

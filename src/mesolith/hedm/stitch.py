@@ -81,9 +81,7 @@ def stitch_layers(layers: Sequence[Layer]) -> Stitched:
         border_pairs(orientations, k, reach=_REACH * diameter, gate=_GATE)
         for k in range(len(sources) - 1)
     ]
-    angles = neighbour_angles(
-        orientations, nearest=_TWICE * diameter, reach=_STRANGERS * diameter
-    )
+    angles = neighbour_angles(orientations, nearest=_TWICE * diameter, reach=_STRANGERS * diameter)
     operators = max(len(rotation_operators(int(group))) for group in phases.space_group)
     area = float(np.mean([layer.volume / layer.height for layer in layers]))
     odds = weigh_borders(
@@ -92,14 +90,22 @@ def stitch_layers(layers: Sequence[Layer]) -> Stitched:
     chosen = _chosen(finds, odds)
     joins = odds.pairs.rows(chosen)
     label = _labels(len(finds), joins)
-    grains = _whole_grains(finds, joins, label, sources)
+    volume = _whole_volumes(finds, joins, label)
+    grains = _whole_grains(finds, joins, label, sources, volume)
     wrong = float(np.sum(1.0 - odds.probability[chosen]))
     missed = float(np.sum(np.delete(odds.probability, chosen)))
-    return Stitched(
-        grains,
-        _record(finds, odds, chosen, label, sources, wrong=wrong, missed=missed, layers=layers),
-        order,
+    record = _record(
+        finds,
+        odds,
+        chosen,
+        label,
+        sources,
+        middles=np.array([layers[k].middle for k in order]),
+        volume=float(volume.sum()),
+        wrong=wrong,
+        missed=missed,
     )
+    return Stitched(grains, record, order)
 
 
 def _chosen(finds: Finds, odds: BorderOdds) -> IntArray:
@@ -124,9 +130,13 @@ def _labels(count: int, joins: FindPairs) -> IntArray:
 
 
 def _whole_grains(
-    finds: Finds, joins: FindPairs, label: IntArray, sources: Sequence[IndexedGrains | None]
+    finds: Finds,
+    joins: FindPairs,
+    label: IntArray,
+    sources: Sequence[IndexedGrains | None],
+    volume: FloatArray,
 ) -> IndexedGrains:
-    count = int(label.max()) + 1
+    count = len(volume)
 
     def total(values: FloatArray | IntArray) -> FloatArray:
         flat = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
@@ -136,8 +146,7 @@ def _whole_grains(
     def listed(name: str) -> FloatArray:
         return np.concatenate([getattr(one, name) for one in sources if one is not None])
 
-    volume = total(finds.volume)
-    share = finds.volume / volume[label]
+    share = finds.volume / total(finds.volume)[label]
     lattice = _in_one_setting(finds.lattice_vectors, joins)
     mean_lattice = total(share[:, None, None] * lattice)
     position = total(share[:, None] * finds.position)
@@ -150,13 +159,12 @@ def _whole_grains(
     likelihood, spots = listed("likelihood"), listed("spots")
     expected, complete = listed("expected"), listed("completeness")
     phase = _likeliest_phase(finds.phase, likelihood, label)
-    volume = np.maximum(volume - total(_lit_twice(finds, joins)), np.finfo(float).tiny)
-    phases = next(grains.phases for grains in sources if grains is not None)
     some = [grains for grains in sources if grains is not None]
-    bases = basis_from_lattice(np.asarray(phases.lattice))
+    phases = some[0].phases
+    groups, bases = np.asarray(phases.space_group), basis_from_lattice(np.asarray(phases.lattice))
     return IndexedGrains(
         grain_id=np.arange(count),
-        lattice_vectors=standard_setting(mean_lattice, phase, np.asarray(phases.space_group), bases),
+        lattice_vectors=standard_setting(mean_lattice, phase, groups, bases),
         position=position,
         covariance=covariance,
         phase=phase,
@@ -184,14 +192,14 @@ def _in_one_setting(lattice_vectors: FloatArray, joins: FindPairs) -> FloatArray
     return out
 
 
-def _lit_twice(finds: Finds, joins: FindPairs) -> FloatArray:
-    """Volume (finds,) of each find that counts for the part below as well; negative in gaps."""
-    twice = np.zeros(len(finds))
+def _whole_volumes(finds: Finds, joins: FindPairs, label: IntArray) -> FloatArray:
+    """Volume of each grain: that of its parts, less what two beams lit and with what none did."""
     border = finds.layer[joins.lower]
     lower, upper = finds.volume[joins.lower], finds.volume[joins.upper]
     whole = cut_spheres(lower, upper, finds.top[border], finds.bottom[border + 1]).volume
-    twice[joins.upper] = lower + upper - whole
-    return twice
+    volume = np.bincount(label, finds.volume)
+    change = np.bincount(label[joins.lower], whole - lower - upper, minlength=len(volume))
+    return np.asarray(np.maximum(volume + change, 1e-3 * volume))
 
 
 def _likeliest_phase(phase: IntArray, likelihood: FloatArray, label: IntArray) -> IntArray:
@@ -209,9 +217,10 @@ def _record(
     label: IntArray,
     sources: Sequence[IndexedGrains | None],
     *,
+    middles: FloatArray,
+    volume: float,
     wrong: float,
     missed: float,
-    layers: Sequence[Layer],
 ) -> LayerFinds:
     joins = odds.pairs.rows(chosen)
     both = finds.covariance[joins.lower] + finds.covariance[joins.upper]
@@ -219,11 +228,12 @@ def _record(
     ids = [grains.grain_id for grains in sources if grains is not None]
     turn, strain = odds.model.turn, odds.model.strain
     return LayerFinds(
-        layer_z=np.array(sorted(layer.middle for layer in layers)),
+        layer_z=middles,
         layer=finds.layer,
         layer_grain_id=np.concatenate(ids),
         grain_id=label,
         volume=finds.volume,
+        grain_volume=volume,
         lower=joins.lower,
         upper=joins.upper,
         probability=odds.probability[chosen],

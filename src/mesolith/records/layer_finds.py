@@ -33,6 +33,7 @@ class LayerFinds(Record):
     layer_grain_id: IntArray = quantity("grain in its layer", shape=("find",), dtype="int64")
     grain_id: IntArray = quantity("grain", shape=("find",), dtype="int64")
     volume: FloatArray = quantity("volume of the lit part (um3)", shape=("find",))
+    grain_volume: float = quantity("volume of all grains together (um3)")
     lower: IntArray = quantity("find below the border", shape=("join",), dtype="int64")
     upper: IntArray = quantity("find above the border", shape=("join",), dtype="int64")
     probability: FloatArray = quantity("chance that both are one grain", shape=("join",))
