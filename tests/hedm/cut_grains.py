@@ -54,14 +54,14 @@ def middles(plan: Plan) -> FloatArray:
 
 def random_grains(plan: Plan, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Places that do not overlap much, and orientations."""
-    top = middles(plan)[-1] + 0.5 * HEIGHT
-    found: list[FloatArray] = []
+    top = middles(plan)[-1] + 0.5 * HEIGHT - 0.7 * plan.diameter
+    found = np.empty((0, 3))
     while len(found) < plan.grains:
         place = rng.uniform([-RADIUS, -RADIUS, -top], [RADIUS, RADIUS, top])
-        inside = np.hypot(*place[:2]) < RADIUS
-        if inside and all(np.sum((place - p) ** 2) > (0.6 * plan.diameter) ** 2 for p in found):
-            found.append(place)
-    return np.array(found), Rotation.random(plan.grains, rng=rng).as_matrix()
+        apart = np.sum((found - place) ** 2, axis=1).min(initial=np.inf)
+        if np.hypot(place[0], place[1]) < RADIUS and apart > (0.6 * plan.diameter) ** 2:
+            found = np.vstack([found, place])
+    return found, Rotation.random(plan.grains, rng=rng).as_matrix()
 
 
 def cut_layers(
@@ -76,8 +76,8 @@ def cut_layers(
     """Layers from below; ``stretch`` (g, 3) makes spheres ellipsoids, ``lost`` are (layer, grain)
     that are not found."""
     count = len(position)
-    unit = rng.standard_normal((4_000, 3))
-    unit *= (rng.random((4_000, 1)) ** (1 / 3)) / np.linalg.norm(unit, axis=1, keepdims=True)
+    unit = rng.standard_normal((2_000, 3))
+    unit *= (rng.random((2_000, 1)) ** (1 / 3)) / np.linalg.norm(unit, axis=1, keepdims=True)
     stretch = np.exp(0.15 * rng.standard_normal((count, 3))) if stretch is None else stretch
     tilt = Rotation.random(count, rng=rng).as_matrix() if np.ptp(stretch) < 1.0 else np.eye(3)
     cloud = 0.5 * plan.diameter * (unit[None] * stretch[:, None]) @ tilt + position[:, None]
@@ -113,9 +113,9 @@ def _layer(
     volume: FloatArray,
 ) -> Layer:
     count = len(centre)
-    total = np.pi * RADIUS**2 * HEIGHT
     if not count:
-        return Layer(float(middle), HEIGHT, total, None)
+        return Layer(float(middle), HEIGHT, np.pi * RADIUS**2 * HEIGHT, None)
+    total = float(volume.sum())  # the sample is what the grains fill
     size = np.sqrt(np.pi / 6.0 * 50.0**3 / volume)
     sigma = SIGMA * size[:, None]
     error = plan.error_scale * sigma * rng.standard_normal((count, 12))
@@ -138,6 +138,7 @@ def _layer(
         likelihood=500.0 * one,
         scatter=one,
         volume_share=volume * np.exp(0.05 * rng.standard_normal(count)) / total,
+        volume_share_se=0.05 * volume / total,
         chance=np.full(7, 0.01),
         error_scale=np.ones(2),
     )

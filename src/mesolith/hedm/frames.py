@@ -38,7 +38,7 @@ TECHNIQUE = Technique(
         ),
         Step(
             name="frames.index",
-            version=1,
+            version=2,
             compute="mesolith.hedm.frames_index:compute",
             per="state",
             inputs=("frames.spots",),

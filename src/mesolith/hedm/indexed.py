@@ -143,6 +143,7 @@ def _grains(
         np.array([phase.space_group for phase in index.phases]),
         np.array([phase.basis for phase in index.phases]),
     )
+    share, share_se = _volume_share(found, index, spots, assignment)
     freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
     scatter = refined.variance / expected_variance()
     factor = (_PRIOR_FREEDOM + freedom * scatter) / (_PRIOR_FREEDOM + freedom)
@@ -163,7 +164,8 @@ def _grains(
         own_spots=found.evidence.own,
         likelihood=found.evidence.ratio,
         scatter=scatter,
-        volume_share=_volume_share(found, index, spots, assignment),
+        volume_share=share,
+        volume_share_se=share_se,
         chance=found.chance,
         error_scale=np.array(found.error_scale),
     )
@@ -171,7 +173,7 @@ def _grains(
 
 def _volume_share(
     found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """From spots that one grain has alone and that are neither saturated nor cut."""
     used = _assigned(found)
     alone = found.matches.share[used] > 0.99

@@ -13,6 +13,7 @@ from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.records.indexed import IndexedGrains
 
+_UNKNOWN_VOLUME, _LEAST_VOLUME_ERROR = 0.2, 0.01  # relative errors
 _SAME_LATTICE = 0.01  # relative, within which one phase may be taken for another
 
 
@@ -42,7 +43,7 @@ class Finds:
 
     ``layer`` (n,) counts from the lowest; ``row`` (n,) is that of the layer's grains. ``position``
     is on sample axes. ``covariance`` (n, 12, 12) as in `IndexedGrains`. ``volume`` (n,), um3, is
-    that of the lit part; ``kind`` (n,) numbers phases that may be taken for one another. ``top``
+    that of the lit part and ``volume_error`` (n,) its relative error; ``kind`` (n,) numbers phases that may be taken for one another. ``top``
     and ``bottom`` (layers,) are the edges of the beams.
     """
 
@@ -52,6 +53,7 @@ class Finds:
     lattice_vectors: FloatArray
     covariance: FloatArray
     volume: FloatArray
+    volume_error: FloatArray
     phase: IntArray
     kind: IntArray
     top: FloatArray
@@ -104,6 +106,7 @@ def finds_of_layers(layers: Sequence[Layer]) -> tuple[Finds, tuple[int, ...]]:
             lattice_vectors=np.concatenate([grains.lattice_vectors for _, grains, _ in have]),
             covariance=np.concatenate([grains.covariance for _, grains, _ in have]),
             volume=np.concatenate([_volumes(grains, volume) for _, grains, volume in have]),
+            volume_error=np.concatenate([_volume_errors(grains) for _, grains, _ in have]),
             phase=phase,
             kind=kinds[phase],
             top=np.array([layer.middle + 0.5 * layer.height for layer in lit]),
@@ -118,6 +121,14 @@ def _volumes(grains: IndexedGrains, total: float) -> FloatArray:
     usual = float(np.nanmedian(share)) if np.any(np.isfinite(share)) else 1.0
     share = np.where(np.isfinite(share), share, usual)
     return np.asarray(total * share / share.sum())
+
+
+def _volume_errors(grains: IndexedGrains) -> FloatArray:
+    """Relative errors, never below what absorption leaves; a wild guess where none is stated."""
+    if grains.volume_share_se is None:
+        return np.full(len(grains), _UNKNOWN_VOLUME)
+    ratio = grains.volume_share_se / grains.volume_share
+    return np.hypot(np.where(np.isfinite(ratio), ratio, _UNKNOWN_VOLUME), _LEAST_VOLUME_ERROR)
 
 
 def _kinds(space_group: IntArray, lattice: FloatArray) -> IntArray:

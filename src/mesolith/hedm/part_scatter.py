@@ -1,9 +1,10 @@
 """How far two parts of one grain differ, against the errors that are stated of them.
 
 Differences hold the errors of both parts and what really differs within a grain. The first grow
-with the stated errors, the second do not, so both are told apart where stated errors vary from
-pair to pair, as those of large and small parts do. A few pairs, of parts that share their spots
-with others, are off by much more.
+with the stated errors, the second are taken not to, so both are told apart where stated errors
+vary from pair to pair, as those of large and small parts do. A small part may really differ more,
+and then counts as a larger error: what is said of the errors is an upper bound. A few pairs, of
+parts that share their spots with others, are off by much more.
 """
 
 from __future__ import annotations

@@ -37,7 +37,6 @@ _GATE = math.radians(2.0)
 _REACH = 1.5  # median diameters between the centres of two parts, in x and y
 _STRANGERS = 2.5  # as far as finds of one layer are taken for neighbours
 _TWICE = 0.2  # and nearer they may be one grain found twice
-_VOLUME_ERROR = 0.1  # relative, of a part
 _CUT_DEPTH = 0.45  # of the cube root of its volume, below which a border cuts a find
 
 
@@ -64,7 +63,7 @@ def stitch_layers(layers: Sequence[Layer]) -> Stitched:
     -------
     stitched
         Grains numbered from below; lattice, orientation and place are means of the parts by
-        volume, with the covariance that the parts' own and their volumes' errors of 10 % give. A
+        volume, with the covariance that the errors of the parts and of their volumes give. A
         part that was not found is not in them.
 
     Raises
@@ -152,7 +151,7 @@ def _whole_grains(
     position = total(share[:, None] * finds.position)
     change = lattice @ np.linalg.inv(mean_lattice)[label]
     off = np.column_stack([finds.position - position[label], turn_of(change), strain_of(change)])
-    off *= share[:, None] * _VOLUME_ERROR
+    off *= (share * finds.volume_error)[:, None]
     covariance = total(
         share[:, None, None] ** 2 * finds.covariance + off[:, :, None] * off[:, None, :]
     )
@@ -176,6 +175,7 @@ def _whole_grains(
         likelihood=total(likelihood),
         scatter=total(listed("scatter") * spots) / np.maximum(total(spots), 1.0),
         volume_share=volume / volume.sum(),
+        volume_share_se=np.sqrt(total((finds.volume * finds.volume_error) ** 2)) / volume.sum(),
         chance=np.mean([grains.chance for grains in some], axis=0),
         error_scale=np.mean([grains.error_scale for grains in some], axis=0),
     )
