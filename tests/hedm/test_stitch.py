@@ -12,6 +12,7 @@ from mesolith.axes import SIX, FloatArray, IntArray
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.border_odds import strangers_of
 from mesolith.hedm.cut_spheres import cut_spheres
+from mesolith.hedm.figure_parts import parts_drawing
 from mesolith.hedm.find_pairs import strain_of, turn_of
 from mesolith.hedm.layer_finds import Layer
 from mesolith.hedm.stitch import Stitched, stitch_layers
@@ -277,6 +278,14 @@ def test_strangers_that_lie_alike_raise_the_bar() -> None:
     assert alone.at(at)[0] == pytest.approx(24.0 / (8.0 * np.pi**2), rel=0.2)
     assert np.all(crowd.at(at)[:3] > 1e3 * alone.at(at)[:3])
     assert np.all(np.diff(crowd.at(at)) <= 0.0)
+
+
+def test_the_figure_says_what_the_finds_say(many: Pile) -> None:
+    finds = many.stitched.finds
+    drawing = parts_drawing("pristine", finds)
+    assert f"{len(finds)} finds in 4 layers of pristine are 400 grains" in drawing.caption
+    assert f"at most {finds.turn_scale:.2f} (" in drawing.caption
+    assert len(drawing.table["turn_x_rad"]) == len(finds.lower)
 
 
 def nearest(found: FloatArray, true: FloatArray) -> FloatArray:

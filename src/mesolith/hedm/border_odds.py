@@ -22,6 +22,7 @@ from mesolith.hedm.part_scatter import PartScatter, first_scatter, log_density, 
 from mesolith.numerics.assignment import pair_probabilities
 
 _ROUNDS = 6
+_MEDIAN = 0.789  # of the mean square of three unit normals
 _SURE = 0.9
 _PRIOR = 30.0  # pairs that first guesses count as
 _SHAPE = 0.15  # of a grain's diameter, by which parts lie elsewhere than those of a sphere
@@ -181,7 +182,7 @@ class _View:
         ratio = (self.off[sure] ** 2 - self.variance[sure]) / self.diameter[sure, None] ** 2
         ratio = ratio[:, :3]  # the fourth hangs on volumes more than on shapes
         # a median, so that the few wrong pairs do not count
-        typical = float(np.median(np.mean(ratio, axis=1))) / 0.79 if len(sure) else 0.0
+        typical = float(np.median(np.mean(ratio, axis=1))) / _MEDIAN if len(sure) else 0.0
         shape = (_PRIOR * _SHAPE**2 + len(sure) * max(typical, 0.0)) / (_PRIOR + len(sure))
         return BorderModel(
             np.maximum(cut, 1e-3),

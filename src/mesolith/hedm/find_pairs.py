@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -149,11 +150,10 @@ def strain_of(change: FloatArray) -> FloatArray:
 
 
 def _near(below: FloatArray, above: FloatArray, reach: float) -> tuple[IntArray, IntArray]:
-    lists = cKDTree(above).query_ball_point(below, reach) if len(above) and len(below) else []
-    counts = np.array([len(one) for one in lists], dtype=np.int64)
-    lower = np.repeat(np.arange(len(counts)), counts)
-    upper = np.array([k for one in lists for k in one], dtype=np.int64)
-    return lower, upper
+    """Rows of both, of all points within ``reach`` of each other."""
+    found: Any = cKDTree(below).sparse_distance_matrix(cKDTree(above), reach, output_type="ndarray")
+    order = np.lexsort([found["j"], found["i"]])
+    return found["i"][order].astype(np.int64), found["j"][order].astype(np.int64)
 
 
 def _polar(matrix: FloatArray) -> FloatArray:

@@ -105,5 +105,11 @@ TECHNIQUE = Technique(
             "after Dixit 2022, completeness of at least 0.70",
             "mesolith.hedm.figure_completeness:draw",
         ),
+        Figure(
+            "parts",
+            "How well the parts of cut grains agree",
+            "how true the stated errors are",
+            "mesolith.hedm.figure_parts:draw",
+        ),
     ),
 )

@@ -43,8 +43,8 @@ class Finds:
 
     ``layer`` (n,) counts from the lowest; ``row`` (n,) is that of the layer's grains. ``position``
     is on sample axes. ``covariance`` (n, 12, 12) as in `IndexedGrains`. ``volume`` (n,), um3, is
-    that of the lit part and ``volume_error`` (n,) its relative error; ``kind`` (n,) numbers phases that may be taken for one another. ``top``
-    and ``bottom`` (layers,) are the edges of the beams.
+    that of the lit part and ``volume_error`` (n,) its relative error; ``kind`` (n,) numbers phases
+    that may be taken for one another. ``top`` and ``bottom`` (layers,) are the edges of the beams.
     """
 
     layer: IntArray

@@ -35,7 +35,7 @@ from mesolith.records.layer_finds import LayerFinds
 
 _GATE = math.radians(2.0)
 _REACH = 1.5  # median diameters between the centres of two parts, in x and y
-_STRANGERS = 2.5  # as far as finds of one layer are taken for neighbours
+_STRANGERS = 1.7  # as far as finds of one layer are taken for neighbours
 _TWICE = 0.2  # and nearer they may be one grain found twice
 _CUT_DEPTH = 0.45  # of the cube root of its volume, below which a border cuts a find
 
@@ -125,7 +125,8 @@ def _labels(count: int, joins: FindPairs) -> IntArray:
     # finds are listed from below, so those of a lower border are joined first
     for lower, upper in sorted(zip(joins.lower.tolist(), joins.upper.tolist(), strict=True)):
         label[upper] = label[lower]
-    return np.unique(label, return_inverse=True)[1]
+    number: IntArray = np.unique(label, return_inverse=True)[1]
+    return number
 
 
 def _whole_grains(
