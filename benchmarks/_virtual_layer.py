@@ -94,20 +94,26 @@ def drawn_layer(draw: str, seed: int, **overrides: Any) -> VirtualLayer:
 
 
 def pellet_layers(
-    seed: int, *, state: int = 0, preset: str = "pellet-30000", **overrides: Any
+    seed: int,
+    *,
+    state: int = 0,
+    preset: str = "pellet-30000",
+    cell: dict[str, Any] | None = None,
+    **overrides: Any,
 ) -> Iterator[tuple[float, VirtualLayer, Fragments]]:
     """Spot lists of the nine layers of a virtual pellet, from below.
 
     Each is (z of the layer's middle in um, spot list with z = 0 there, its fragments): centroid
     and strain of the lit part of each grain, counts as the volume of that part, 300 in {400} of
-    a sphere of 25 um, spots below 40 counts lost. ``overrides`` replace values of the spot plan.
+    a sphere of 25 um, spots below 40 counts lost. ``cell`` replaces values of the preset,
+    ``overrides`` those of the spot plan.
     """
-    cell = VirtualCell.draw(seed, preset)
+    pellet = VirtualCell.draw(seed, preset, **cell or {})
     counts = 300.0 / (math.pi / 6.0 * 25.0**3)
     strengths = [real_strengths(FIRST_RINGS, phase=phase) for phase in (0, 1)]
     reflections = reflections_of(FIRST_RINGS, *strengths)
     plan = SpotPlan(**{"least_intensity": 40.0} | overrides)
-    for k, (middle, fragments) in enumerate(layers_of(cell, state)):
+    for k, (middle, fragments) in enumerate(layers_of(pellet, state)):
         grains = fragments.crystals(LATTICE, counts_per_um3=counts)
         rng = np.random.default_rng([seed, 0x1A7EA, k])
         yield middle, measure_spots(grains, reflections, Station(), plan, rng), fragments

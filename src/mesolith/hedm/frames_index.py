@@ -1,4 +1,4 @@
-"""Steps frames.index and frames.assign: grains of each layer, and whose spot is whose."""
+"""Step frames.index: the grains of each layer, and which of its spots is whose."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from mesolith.instrument.station import StationCalibration
 from mesolith.io.record_file import read_record, write_record
 from mesolith.materials.loader import Material, load_material
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
-from mesolith.records.indexed import SpotAssignment
 from mesolith.records.spots import Spots
 
-_ASSIGNMENT = "assignment.h5"
+ASSIGNMENT = "assignment.h5"  # beside the grains of a layer: whose its spots are
 _AROUND = 100.0  # um, for a sample that is not centred
 _SAME = 0.01  # of a spacing, within which rings of two phases are one
 
@@ -37,7 +36,10 @@ def cost(work: Work) -> Cost:
 
 
 def compute(work: Work) -> None:
-    """Grains of one layer, and beside them the assignment of its spots."""
+    """Grains of one layer, and beside them the assignment of its spots.
+
+    One of several layers may be empty, as one beyond the end of the sample is.
+    """
     layer = int(work.selector["layer"])
     source = work.inputs["frames.spots"][layer]
     spots = read_record(source.record_file, Spots)
@@ -52,7 +54,8 @@ def compute(work: Work) -> None:
         )
     except ContradictionError as error:
         raise ContradictionError(error.what, where=where, remedy=error.remedy) from error
-    if not len(indexed.grains):
+    only = len(layer_heights(work.settings)) == 1
+    if only and not len(indexed.grains):
         raise EmptyFileError(
             f"none of {len(spots)} spots belongs to a grain that its spots make likelier than "
             "chance",
@@ -61,7 +64,7 @@ def compute(work: Work) -> None:
             "Fewer spots are expected with a higher frames.threshold.",
         )
     write_record(work.folder / "record.h5", indexed.grains)
-    write_record(work.folder / _ASSIGNMENT, indexed.assignment)
+    write_record(work.folder / ASSIGNMENT, indexed.assignment)
     write_record(work.folder / STATION, station)
     grains = indexed.grains
     below = int((grains.completeness < 0.7).sum())
@@ -70,12 +73,6 @@ def compute(work: Work) -> None:
         f"{below} with a completeness below 0.70"
     )
     write_remarks(work.folder, [Remark("note", where, text)])
-
-
-def compute_assignment(work: Work) -> None:
-    """The assignment of spots that indexing left beside its grains, as a record."""
-    source = work.inputs["frames.index"][0]
-    write_record(work.folder / "record.h5", read_record(source.path / _ASSIGNMENT, SpotAssignment))
 
 
 def phases_of(work: Work) -> tuple[PhaseRings, ...]:

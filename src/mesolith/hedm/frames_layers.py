@@ -49,6 +49,22 @@ def files_by_layer(files: Sequence[Path], heights: Sequence[float], state: str) 
     return [list(files[k * each : (k + 1) * each]) for k in range(len(heights))]
 
 
+def sample_area(settings: Mapping[str, Any]) -> float:
+    """Cross-section of the sample across the rotation axis, um2.
+
+    From the cell's diameter, or else the largest distance of a grain from the axis; raises
+    ``SettingsError`` where neither is known.
+    """
+    diameter, radius = settings["cell.diameter_um"], settings["frames.sample_radius_um"]
+    if diameter is None and radius is None:
+        raise SettingsError(
+            "how wide the sample is is not known",
+            where="[cell]",
+            remedy="Add cell.diameter_um, or frames.sample_radius_um.",
+        )
+    return math.pi * (float(radius) if diameter is None else 0.5 * float(diameter)) ** 2
+
+
 def detector_of(work: Work, shape: tuple[int, int] | None = None) -> InstrumentFile:
     """The detector file of [frames]; ``shape`` (slow, fast) for programs that state none."""
     if "frames.detector" not in work.inputs:

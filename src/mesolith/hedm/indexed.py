@@ -10,19 +10,18 @@ from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray
 from mesolith.crystal.lattice import basis_from_lattice, lattice_from_basis
-from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.hedm.agreement import explain_failure
-from mesolith.hedm.hypotheses import Grains
 from mesolith.hedm.index import Found, find_grains
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.refine import expected_variance
+from mesolith.hedm.standard_setting import setting_operators
 from mesolith.hedm.volumes import volume_shares
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.scattering import angles_from_laboratory, laboratory_from_spots
-from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_matrix
+from mesolith.numerics.rotations import quaternion_from_matrix
 from mesolith.records.grains import GrainMap, Phases
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
 from mesolith.records.spots import Spots
@@ -88,7 +87,12 @@ def index_spots(
         reason = explain_failure(spots, instrument, phases, settings, explained)
         if reason is not None:
             raise ContradictionError(reason.what, remedy=reason.remedy)
-    setting = _standard_settings(found.grains, index.phases)
+    setting = setting_operators(
+        np.asarray(np.linalg.inv(found.grains.reciprocal).swapaxes(1, 2), dtype=np.float64),
+        found.grains.phase,
+        np.array([phase.space_group for phase in index.phases]),
+        np.array([phase.basis for phase in index.phases]),
+    )
     assignment = _assignment(found, index, spots, instrument, setting)
     return IndexedLayer(_grains(found, index, spots, assignment, setting), assignment)
 
@@ -146,6 +150,7 @@ def _grains(
 ) -> IndexedGrains:
     grains, refined = found.grains, found.refined
     lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2) @ setting
+    share, share_se = _volume_share(found, index, spots, assignment)
     freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
     scatter = refined.variance / expected_variance()
     factor = (_PRIOR_FREEDOM + freedom * scatter) / (_PRIOR_FREEDOM + freedom)
@@ -166,7 +171,8 @@ def _grains(
         own_spots=found.evidence.own,
         likelihood=found.evidence.ratio,
         scatter=scatter,
-        volume_share=_volume_share(found, index, spots, assignment),
+        volume_share=share,
+        volume_share_se=share_se,
         chance=found.chance,
         error_scale=np.array(found.error_scale),
     )
@@ -174,7 +180,7 @@ def _grains(
 
 def _volume_share(
     found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """From spots that one grain has alone and that are neither saturated nor cut."""
     used = _assigned(found)
     alone = found.matches.share[used] > 0.99
@@ -195,28 +201,6 @@ def _assigned(found: Found) -> NDArray[np.bool_]:
     """Reflections that have a spot (g, h, 2)."""
     residual = found.refined.residual[..., 0]
     return (found.matches.spot >= 0) & (found.matches.share > 0.0) & np.isfinite(residual)
-
-
-def _standard_settings(grains: Grains, phases: tuple[PhaseRings, ...]) -> FloatArray:
-    """What takes each lattice to the equivalent one that is nearest to the sample axes (g, 3, 3).
-
-    So the choice among equivalent lattices hangs on the grain, not on the order of the search.
-    Multiplied from the right; indices go by its transpose.
-    """
-    lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2)
-    out = np.tile(np.eye(3), (len(grains), 1, 1))
-    for number, one in enumerate(phases):
-        rows = np.flatnonzero(grains.phase == number)
-        if not len(rows):
-            continue
-        basis = one.basis
-        operators = matrix_from_quaternion(rotation_operators(one.space_group))
-        # a rotation of the crystal acts on indices from the right: basis^-1 R basis
-        on_indices = np.rint(np.linalg.inv(basis) @ operators @ basis)
-        turned = lattice_vectors[rows][:, None] @ on_indices
-        closeness = np.trace(turned @ np.linalg.inv(basis), axis1=2, axis2=3)
-        out[rows] = on_indices[np.argmax(closeness, axis=1)]
-    return out
 
 
 def _assignment(

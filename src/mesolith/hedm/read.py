@@ -14,12 +14,12 @@ from mesolith.errors import (
     ContradictionError,
     DuplicateError,
     EmptyFileError,
-    SettingsError,
     UnknownFormatError,
 )
 from mesolith.hedm import TECHNIQUE
 from mesolith.hedm.beside import BESIDE, phases_beside, radius_beside
-from mesolith.hedm.frames_layers import STATION, layer_heights
+from mesolith.hedm.frames_layers import STATION
+from mesolith.hedm.frames_stitch import FINDS
 from mesolith.hedm.indexed import grain_map_from_indexed
 from mesolith.hedm.settings import Settings
 from mesolith.instrument.station import StationCalibration, station_modes
@@ -35,6 +35,7 @@ from mesolith.pipeline.technique import load
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
 from mesolith.records.grains import GrainMap
 from mesolith.records.indexed import IndexedGrains
+from mesolith.records.layer_finds import LayerFinds
 
 _ROWS = (
     *("grain_id", "position", "orientation", "lattice", "radius", "completeness", "phase"),
@@ -54,16 +55,16 @@ def cost(work: Work) -> Cost:
 def compute(work: Work) -> None:
     """One `GrainMap` (strain None) of a state from its files or its frames, with remarks."""
     files = [source.path for source in work.inputs.get("raw", ())]
-    indexed = work.inputs.get("frames.index", ())
-    if files and indexed:
+    stitched = work.inputs.get("frames.stitch", ())
+    if files and stitched:
         raise ContradictionError(
             "the state lists both grains and the frames that they would come from",
             where=work.label,
             remedy="Take one of the two out of the state: its grains are used once.",
         )
     findings: list[Finding] = []
-    if indexed:
-        grain_map = grain_map_of_layers(work)
+    if stitched:
+        grain_map = grain_map_of_frames(work)
     else:
         maps = [read_grains(path, work.settings) for path in files]
         findings += [finding for read in maps for finding in read.findings]
@@ -78,30 +79,14 @@ def compute(work: Work) -> None:
     write_remarks(work.folder, [Remark(*finding) for finding in findings])
 
 
-def grain_map_of_layers(work: Work) -> GrainMap:
-    """The grains of the one layer whose frames were indexed, at its height in the sample.
-
-    Raises ``SettingsError`` for several layers, whose grains are cut by the borders between them.
-    """
-    (height, *more) = layer_heights(work.settings)
-    if more:
-        raise SettingsError(
-            f"{1 + len(more)} layers of frames: grains that a border cuts are not joined yet",
-            where=work.label,
-            remedy="Analyse one layer a state.",
-        )
-    grains = read_record(work.inputs["frames.index"][0].record_file, IndexedGrains)
-    radius = float(work.settings["cell.diameter_um"] or 0.0) / 2.0
-    if not radius:
-        radius = float(work.settings["frames.sample_radius_um"])
-    lit = math.pi * radius**2 * float(work.settings["frames.beam_height_um"])
-    grain_map = grain_map_from_indexed(grains, volume=lit)
-    station = read_record(work.inputs["frames.index"][0].path / STATION, StationCalibration)
-    return replace(
-        grain_map,
-        position=grain_map.position + np.array([0.0, 0.0, height]),
-        common_modes=station_modes(station, grain_map.lattice),
-    )
+def grain_map_of_frames(work: Work) -> GrainMap:
+    """The grains that the frames of a state showed, those of all its layers in one map."""
+    folder = work.source("frames.stitch")
+    finds = read_record(folder.path / FINDS, LayerFinds)
+    grains = read_record(folder.record_file, IndexedGrains)
+    grain_map = grain_map_from_indexed(grains, volume=finds.grain_volume)
+    station = read_record(folder.path / STATION, StationCalibration)
+    return replace(grain_map, common_modes=station_modes(station, grain_map.lattice))
 
 
 def read_grains(path: Path, settings: Mapping[str, Any]) -> GrainFile:

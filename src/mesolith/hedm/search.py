@@ -229,21 +229,30 @@ class PairMap:
 
     def plans(self) -> list[tuple[int, int]]:
         """Choices of two rings, the cheapest first that has pairs enough."""
-        count = np.bincount(self.ring[self.ring >= 0], minlength=len(self.phase.spacing))
-        members = np.bincount(self.phase.ring, minlength=len(self.phase.spacing))
-        # chance pairs make the work, pairs for each reflection make the yield
-        supply = count / members
-        rich = supply >= 0.25 * supply.max(initial=0.0)
+        count, members = self._pairs_of_rings()
+        rich = self._rich()
         usable = [r for r in np.argsort(members, kind="stable") if rich[r] and count[r] > 1]
         plans = [(one, two) for k, one in enumerate(usable) for two in usable[: k + 1]]
         plans += [(two, one) for k, one in enumerate(usable) for two in usable[:k]]
         return sorted(plans, key=lambda plan: int(members[plan[0]]) * int(members[plan[1]]))
 
+    def _pairs_of_rings(self) -> tuple[IntArray, IntArray]:
+        """Pairs and reflections of each ring."""
+        count = np.bincount(self.ring[self.ring >= 0], minlength=len(self.phase.spacing))
+        return count, np.bincount(self.phase.ring, minlength=len(self.phase.spacing))
+
+    def _rich(self) -> NDArray[np.bool_]:
+        """Rings (rings,) that show pairs; a ring too weak to be seen says nothing."""
+        count, members = self._pairs_of_rings()
+        # chance pairs make the work, pairs for each reflection make the yield
+        supply = count / members
+        return np.asarray(supply >= 0.25 * supply.max(initial=0.0))
+
     def _tests(self) -> tuple[FloatArray, IntArray]:
         """Half of the reflections of telling rings, spread over directions."""
         half = self.phase.half
         ring = self.phase.ring[half]
-        telling = self.chance[ring] < _HOPELESS
+        telling = (self.chance[ring] < _HOPELESS) & self._rich()[ring]
         if not telling.any():
             telling = self.chance[ring] <= self.chance[ring].min()
         order = np.argsort(self.chance[ring][telling], kind="stable")[:_MOST_TESTS]

@@ -7,6 +7,7 @@ import numpy as np
 from mesolith.axes import FloatArray, IntArray
 
 _ROUNDS = 6
+_FIRM = 20.0  # spots that the scatter of all counts as beside a grain's own
 
 
 def volume_shares(
@@ -17,8 +18,11 @@ def volume_shares(
     *,
     grains: int,
     rings: int,
-) -> FloatArray:
-    """Share of each grain in the volume of all, (grains,), NaN where no spot says.
+) -> tuple[FloatArray, FloatArray]:
+    """Share of each grain in the volume of all, (grains,), and its standard error.
+
+    Both are NaN where no spot says. The error is that of the scatter of the grain's spots; what
+    all of them have in common, as a grain's place in an absorbing sample, is not in it.
 
     The intensity of a spot is the grain's volume times the strength of its ring times the
     Lorentz factor 1 / |sin eta|. Volumes and strengths are robust means of one over the other, in
@@ -33,11 +37,11 @@ def volume_shares(
     shares = np.full(grains, np.nan)
     good = intensity > 0.0
     if not good.any():
-        return shares
+        return shares, shares.copy()
     grain, ring = grain[good], ring[good]
     level = np.log(intensity[good] * np.maximum(np.abs(np.sin(eta[good])), 1e-3))
     strength, weight = np.zeros(rings), np.ones(len(level))
-    size = np.zeros(grains)
+    size, off, scale = np.zeros(grains), level, 1.0
     for _ in range(_ROUNDS):
         size = _means(level - strength[ring], weight, grain, grains)
         strength = np.nan_to_num(_means(level - size[grain], weight, ring, rings))
@@ -45,7 +49,25 @@ def volume_shares(
         scale = 2.0 * float(np.median(np.abs(off))) + 1e-9
         weight = 1.0 / (1.0 + (off / scale) ** 2) ** 2
     volume = np.exp(size - np.nanmax(size))
-    return np.asarray(volume / np.nansum(volume))
+    shares = np.asarray(volume / np.nansum(volume))
+    return shares, shares * scale * _errors(off / scale, grain, grains)
+
+
+def _errors(off: FloatArray, group: IntArray, count: int) -> FloatArray:
+    """Standard error of the robust mean of each group (count,), NaN for an empty one.
+
+    ``off`` (n,) are residuals in units of the scale of the weights, as is the error. A group
+    scatters as its members say, and for want of many as all do.
+    """
+    square = off**2
+    pull = square / (1.0 + square) ** 4  # squared, of one member on its mean
+    firmness = float(np.mean((1.0 - 3.0 * square) / (1.0 + square) ** 3))
+    members = np.bincount(group, minlength=count)
+    own = np.bincount(group, pull, minlength=count)
+    scatter = (_FIRM * float(np.mean(pull)) + own) / (_FIRM + members)
+    found = np.full(count, np.nan)
+    np.divide(scatter, members, out=found, where=members > 0)
+    return np.sqrt(found) / max(firmness, 0.1)
 
 
 def _means(values: FloatArray, weight: FloatArray, group: IntArray, count: int) -> FloatArray:

@@ -23,7 +23,7 @@ class IndexedGrains(Record):
     theirs; ``completeness`` is reported beside it and decides nothing unless asked to.
     ``scatter`` is the mean squared residual over the one that the covariance stands for.
     ``volume_share`` is the grain's share in the volume of all, from intensities; NaN where no
-    spot of its own says.
+    spot of its own says. Its error is from the scatter of the grain's spots.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("completeness", "grain_id")
@@ -53,12 +53,17 @@ class IndexedGrains(Record):
     )
     likelihood: FloatArray = quantity("log likelihood ratio against chance", shape=("grain",))
     scatter: FloatArray = quantity("mean squared residual over the stated", shape=("grain",))
-    volume_share: FloatArray = quantity("share in the volume of all grains", shape=("grain",))
+    volume_share: FloatArray = quantity(
+        "share in the volume of all grains", shape=("grain",), error="volume_share_se"
+    )
     chance: FloatArray = quantity(
         "share of reflections that chance fills, by ring", shape=("ring",)
     )
     error_scale: FloatArray = quantity(
         "measured over stated errors of the spots: fast and slow, omega", shape=(2,)
+    )
+    volume_share_se: FloatArray | None = quantity(
+        "standard error of the share in the volume", shape=("grain",), optional=True
     )
 
     def _check(self) -> None:
