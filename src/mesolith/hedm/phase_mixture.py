@@ -1,0 +1,274 @@
+"""Which of two phases each grain is, when nobody says how many there are of each.
+
+The three kinds of evidence are joined by expectation and maximisation: the share of the second
+phase, how strong the telling reflections are (against the CIF), how far the common intensities
+differ, and two lattice parameters are fitted, each paid for. Each kind may also be mute: every
+combination is fitted, and they are averaged by how well they explain the layer (Schwarz's
+criterion), so that a difference which the layer does not show decides nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import betaln, expit, logsumexp
+
+from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm.common_intensities import CommonIntensities, intensity_densities
+from mesolith.hedm.telling_reflections import FACTORS, TellingReflections
+
+_SHARE_PRIOR = (1.0, 19.0)  # of the second phase: a trace, five per cent on average
+_STEPS = 200
+_SETTLED = 1e-5
+_STRENGTH_SIGMA = math.log(3.0)  # of a weak reflection's strength about the CIF's
+_FACTOR_SIGMA = 0.5  # of the common intensities' differences about the CIFs'
+_OFFSET_SIGMA = 2e-3  # of the difference of lattice parameters about the CIFs'
+_WIDE, _WIDE_SHARE = 5.0, 0.02  # grains far from the others
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """One fitted combination, or the average of all.
+
+    ``reflections``, ``intensities``, ``lattice`` (g,) are log likelihood ratios of the first
+    against the second phase; ``first`` (g,) the probability of the first, ``share`` that of the
+    second and ``share_se`` its error; ``factor`` (t,) what multiplies the
+    strength of each telling family, ``intensity_factor`` that of the differences of common ones;
+    ``offset`` the relative difference of lattice parameters, second less first; ``score`` the
+    log of the weight.
+    """
+
+    reflections: FloatArray
+    intensities: FloatArray
+    lattice: FloatArray
+    first: FloatArray
+    share: float
+    share_se: float
+    factor: FloatArray
+    intensity_factor: float
+    offset: float
+    score: float
+
+    @property
+    def ratio(self) -> FloatArray:
+        """All evidence (g,), without the share."""
+        return self.reflections + self.intensities + self.lattice
+
+
+def fit_mixture(
+    telling: TellingReflections,
+    common: CommonIntensities,
+    length: FloatArray,
+    length_sigma: FloatArray,
+    *,
+    stated_offset: float = 0.0,
+) -> Mixture:
+    """The average over all combinations.
+
+    ``length`` and ``length_sigma`` (g,) are the logarithm of each grain's lattice parameter and
+    its error; ``stated_offset`` the relative difference of those of the CIFs.
+    """
+    fits = [
+        _fitted(telling, common, length, length_sigma, stated_offset, *chosen)
+        for chosen in itertools.product((False, True), (False, True), (0.0, 1.0, -1.0))
+    ]
+    score = np.array([fit.score for fit in fits])
+    weight = np.exp(score - logsumexp(score))
+
+    def mean(name: str) -> FloatArray:
+        return np.asarray(
+            sum(w * np.asarray(getattr(fit, name)) for w, fit in zip(weight, fits, strict=True))
+        )
+
+    share = float(mean("share"))
+    spread = sum(
+        w * (fit.share_se**2 + (fit.share - share) ** 2) for w, fit in zip(weight, fits, strict=True)
+    )
+    return Mixture(
+        reflections=mean("reflections"),
+        intensities=mean("intensities"),
+        lattice=mean("lattice"),
+        first=mean("first"),
+        share=share,
+        share_se=math.sqrt(float(spread)),
+        factor=mean("factor"),
+        intensity_factor=float(mean("intensity_factor")),
+        offset=float(mean("offset")),
+        score=float(logsumexp(score)),
+    )
+
+
+def _fitted(
+    telling: TellingReflections,
+    common: CommonIntensities,
+    length: FloatArray,
+    length_sigma: FloatArray,
+    stated_offset: float,
+    by_reflections: bool,
+    by_intensities: bool,
+    side: float,
+) -> Mixture:
+    """One combination: which kinds of evidence speak, and on which side the second lattice is."""
+    grains = len(length)
+    one = int(np.argmin(np.abs(FACTORS - 1.0)))
+    prior = np.full(len(FACTORS), -np.inf)
+    prior[1:] = -0.5 * (np.log(FACTORS[1:]) / _STRENGTH_SIGMA) ** 2
+    chosen: IntArray = np.full(len(telling.families), one if by_reflections else 0)
+    factor = 1.0 if by_intensities else 0.0
+    middle = float(np.median(length)) if grains else 0.0
+    spread = 1.4826 * float(np.median(np.abs(length - middle))) if grains else 1.0
+    spread = max(spread, 1e-6)
+    offset = stated_offset + side * 3.0 * spread if side else 0.0
+    first_values = np.zeros(common.value.shape[1])
+    nothing, share = np.zeros(grains), 0.05
+    fit = Mixture(nothing, nothing, nothing, nothing, share, 0.0, FACTORS[chosen], 0.0, 0.0, 0.0)
+    before = -np.inf
+    base = np.zeros(grains)
+    for _ in range(_STEPS):
+        bright_one, bright_two = intensity_densities(common, factor, first_values)
+        fit = replace(
+            fit,
+            reflections=_at(telling.ratio, chosen),
+            intensities=bright_one - bright_two,
+            lattice=_lattice_ratio(length, length_sigma, middle, offset, spread),
+            factor=FACTORS[chosen],
+            intensity_factor=factor,
+            offset=offset,
+        )
+        base = bright_two + _log_lattice(length - middle - offset, length_sigma, spread)
+        both = np.logaddexp(math.log1p(-share) + fit.ratio, math.log(share))
+        likelihood = float(np.sum(base + both))
+        if abs(likelihood - before) < _SETTLED * max(grains, 1):
+            break
+        before = likelihood
+        r = expit(fit.ratio + math.log((1.0 - share) / share))
+        alpha, beta = _SHARE_PRIOR
+        share = (float(np.sum(1.0 - r)) + alpha - 1.0) / (grains + alpha + beta - 2.0)
+        share = min(max(share, 1e-9), 1.0 - 1e-9)
+        if by_reflections:
+            gain = np.einsum("g,gtk->tk", r, telling.ratio) + prior
+            chosen = np.argmax(gain, axis=1)
+        first_values, factor = _intensity_step(common, r, factor, free=by_intensities)
+        middle, offset, spread = _lattice_step(
+            length, length_sigma, r, offset, spread, stated_offset, bool(side)
+        )
+    penalty = 0.5 * math.log(max(grains, 2))
+    score = 0.0
+    if by_reflections:
+        # a step of the grid is about as fine as the layer determines a strong factor
+        score += float(prior[chosen].sum()) - penalty * len(chosen)
+    if by_intensities:
+        score += -0.5 * ((factor - 1.0) / _FACTOR_SIGMA) ** 2 - penalty
+    if side:
+        score += -0.5 * ((offset - stated_offset) / _OFFSET_SIGMA) ** 2 - penalty
+    shares, plausible = _shares(fit.ratio)
+    score += float(np.sum(base)) + float(logsumexp(plausible))
+    weight = np.exp(plausible - logsumexp(plausible))
+    first = np.zeros(grains)
+    for one_share, w in zip(shares, weight, strict=True):
+        first += w * expit(fit.ratio + math.log((1.0 - one_share) / one_share))
+    share = float(np.sum(weight * shares))
+    share_se = math.sqrt(max(float(np.sum(weight * shares**2)) - share**2, 0.0))
+    return replace(fit, first=first, share=share, share_se=share_se, score=score)
+
+
+def _shares(ratio: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shares of the second phase on a grid, and log likelihood and prior of each.
+
+    The grid is even in the logarithm of the odds from 1e-5 to 1 - 1e-5.
+    """
+    odds = np.linspace(-11.5, 11.5, 139)
+    shares = expit(odds)
+    alpha, beta = _SHARE_PRIOR
+    prior = (alpha * np.log(shares) + beta * np.log1p(-shares)) - betaln(alpha, beta)
+    prior += math.log(odds[1] - odds[0])
+    told = [
+        float(np.sum(np.logaddexp(math.log1p(-share) + ratio, math.log(share)))) for share in shares
+    ]
+    return shares, prior + np.array(told)
+
+
+def _at(table: FloatArray, chosen: IntArray) -> FloatArray:
+    """Sum over families of a table (g, t, k) at the chosen factors (t,)."""
+    return np.asarray(table[:, np.arange(table.shape[1]), chosen].sum(axis=1))
+
+
+def _log_lattice(off: FloatArray, sigma: FloatArray, spread: float) -> FloatArray:
+    """Log density (g,) of a lattice parameter, with some grains far from the others."""
+    parts = []
+    for share, width in ((1.0 - _WIDE_SHARE, 1.0), (_WIDE_SHARE, _WIDE)):
+        variance = (width * spread) ** 2 + sigma**2
+        parts.append(math.log(share) - 0.5 * off**2 / variance - 0.5 * np.log(variance))
+    return np.asarray(np.logaddexp(parts[0], parts[1]))
+
+
+def _lattice_ratio(
+    length: FloatArray, sigma: FloatArray, middle: float, offset: float, spread: float
+) -> FloatArray:
+    if offset == 0.0:
+        return np.zeros(len(length))
+    first = _log_lattice(length - middle, sigma, spread)
+    return np.asarray(first - _log_lattice(length - middle - offset, sigma, spread))
+
+
+def _lattice_step(
+    length: FloatArray,
+    sigma: FloatArray,
+    first: FloatArray,
+    offset: float,
+    spread: float,
+    stated: float,
+    free: bool,
+) -> tuple[float, float, float]:
+    """Mean of the first phase, offset of the second and spread of both, from weighted grains."""
+    if not len(length):
+        return 0.0, 0.0, spread
+    variance = spread**2 + sigma**2
+    middle = float(np.median(length))
+    rest = length - middle
+    for _ in range(3):
+        weights = []
+        for shift in (0.0, offset):
+            close = np.exp(-0.5 * (rest - shift) ** 2 / variance)
+            wide = (_WIDE**2) * spread**2 + sigma**2
+            far = _WIDE_SHARE * np.sqrt(variance / wide) * np.exp(-0.5 * (rest - shift) ** 2 / wide)
+            weights.append((1 - _WIDE_SHARE) * close / ((1 - _WIDE_SHARE) * close + far + 1e-300))
+        one, two = first * weights[0] / variance, (1.0 - first) * weights[1] / variance
+        if free:
+            step = float(np.sum(one * rest) / max(np.sum(one), 1e-300))
+            own = float(np.sum(two * (rest - step)))
+            pull = 1.0 / _OFFSET_SIGMA**2
+            offset = (own + pull * stated) / (float(np.sum(two)) + pull)
+        else:
+            step = float(np.sum((one + two) * rest) / max(np.sum(one + two), 1e-300))
+            offset = 0.0
+        middle, rest = middle + step, rest - step
+        square = first * weights[0] * rest**2 + (1.0 - first) * weights[1] * (rest - offset) ** 2
+        total = float(np.sum(first * weights[0] + (1.0 - first) * weights[1]))
+        noise = float(np.median(sigma)) ** 2
+        spread = math.sqrt(max(float(np.sum(square)) / max(total, 1e-300) - noise, 1e-12))
+        variance = spread**2 + sigma**2
+    return middle, offset, spread
+
+
+def _intensity_step(
+    common: CommonIntensities, first: FloatArray, factor: float, *, free: bool
+) -> tuple[FloatArray, float]:
+    """Families' values in the first phase and the factor of the differences, weighted by grains."""
+    value, weight = np.nan_to_num(common.value), common.weight
+    second = 1.0 - first
+    for _ in range(3):
+        moved = value + second[:, None] * factor * common.difference
+        mean = (weight * moved).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
+        total = np.maximum(weight.sum(axis=1), 1e-300)
+        off = value - mean
+        off -= ((weight * off).sum(axis=1) / total)[:, None]
+        shape = common.difference - ((weight * common.difference).sum(axis=1) / total)[:, None]
+        pull = 1.0 / _FACTOR_SIGMA**2
+        up = float(np.sum(second * (weight * -shape * off).sum(axis=1))) + pull
+        down = float(np.sum(second * (weight * shape**2).sum(axis=1))) + pull
+        factor = max(up / down, 0.0) if free else 0.0
+    return mean, factor
