@@ -12,8 +12,9 @@ import pytest
 from mesolith.errors import EmptyFileError, SettingsError
 from mesolith.experiment import load_experiment
 from mesolith.hedm import frames_stitch, read
+from mesolith.hedm.calibrate_spots import uncalibrated
 from mesolith.hedm.frames_index import ASSIGNMENT
-from mesolith.hedm.frames_layers import INSTRUMENT, sample_area
+from mesolith.hedm.frames_layers import INSTRUMENT, STATION, sample_area
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.goniometer import Goniometer
 from mesolith.instrument.instrument import Instrument
@@ -98,6 +99,7 @@ def write_layers(folder: Path, empty: tuple[int, ...] = ()) -> tuple[Truth, list
         place = folder / f"index-{k}"
         place.mkdir()
         write_record(place / "record.h5", grains)
+        write_record(place / STATION, uncalibrated(station, place=None, omega=None))
         count = len(grains)
         zeros = np.zeros(count)
         write_record(
