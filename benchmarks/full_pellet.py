@@ -61,14 +61,15 @@ def virtual_files(preset: str) -> Path:
 class PeakMemory(threading.Thread):
     """Largest resident memory of a process and all its children together, bytes."""
 
-    def __init__(self, process: psutil.Process) -> None:
+    def __init__(self, process: psutil.Process, *, every: float = 0.05) -> None:
         super().__init__(daemon=True)
         self.process = process
+        self.every = every
         self.peak = 0
         self.ended = threading.Event()
 
     def run(self) -> None:
-        while not self.ended.wait(0.05):
+        while not self.ended.wait(self.every):
             total = 0
             try:
                 family = [self.process, *self.process.children(recursive=True)]

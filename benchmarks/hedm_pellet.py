@@ -141,7 +141,7 @@ def timed_reduction(folder: Path) -> dict[str, float]:
         watched = psutil.Process(child.pid)
         if hasattr(watched, "cpu_affinity"):
             watched.cpu_affinity(watched.cpu_affinity()[:CORES])
-        watch = PeakMemory(watched)
+        watch = PeakMemory(watched, every=0.25)
         watch.start()
         code = child.wait()
         seconds = time.perf_counter() - start

@@ -76,8 +76,8 @@ def cut_layers(
     """Layers from below; ``stretch`` (g, 3) makes spheres ellipsoids, ``lost`` are (layer, grain)
     that are not found."""
     count = len(position)
-    unit = rng.standard_normal((2_000, 3))
-    unit *= (rng.random((2_000, 1)) ** (1 / 3)) / np.linalg.norm(unit, axis=1, keepdims=True)
+    unit = rng.standard_normal((1_000, 3))
+    unit *= (rng.random((1_000, 1)) ** (1 / 3)) / np.linalg.norm(unit, axis=1, keepdims=True)
     stretch = np.exp(0.15 * rng.standard_normal((count, 3))) if stretch is None else stretch
     tilt = Rotation.random(count, rng=rng).as_matrix() if np.ptp(stretch) < 1.0 else np.eye(3)
     cloud = 0.5 * plan.diameter * (unit[None] * stretch[:, None]) @ tilt + position[:, None]

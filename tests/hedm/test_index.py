@@ -17,7 +17,8 @@ from mesolith.hedm.phase_rings import phase_rings
 from mesolith.hedm.second_looks import settled
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.predict import linearise_spots
-from mesolith.virtual.hedm.reflections import reflections_of
+from mesolith.virtual.hedm.grains import random_grains
+from mesolith.virtual.hedm.reflections import FIRST_RINGS, reflections_of
 from mesolith.virtual.hedm.spot_lists import SpotPlan, VirtualLayer, measure_spots
 from mesolith.virtual.hedm.station import Station
 from tests.hedm.virtual_layers import (
@@ -181,6 +182,17 @@ def test_one_grain() -> None:
     assert len(grains) == 1
     assert np.abs(grains.position - truth.grains.position).max() < 8.0
     assert grains.volume_share[0] == pytest.approx(1.0)
+
+
+def test_a_ring_too_weak_to_be_seen_hides_no_grain() -> None:
+    # {310}, the third, is as weak as that in I-43d; nothing of chance lies on it either
+    rng = np.random.default_rng(31)
+    reflections = reflections_of(FIRST_RINGS, [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0])
+    grains = random_grains(rng, 40, diameter=200.0)
+    shown = measure_spots(grains, reflections, Station(), SpotPlan(), rng)
+    found = index_spots(shown.spots, UPRIGHT, (llzo(),), replace(SETTINGS, sample_radius=100.0))
+    assert len(found.grains) == 40
+    assert np.all(found.grains.completeness > 0.8)
 
 
 def test_no_spots_are_no_grains(truth: VirtualLayer) -> None:
