@@ -72,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             written = [folder / exports[name].file]
             load(exports[name].write)(cell, written[0])
+            if written[0].is_dir():
+                written = sorted(written[0].iterdir())
     for file in written:
         print(shown(file))
     return 0

@@ -67,6 +67,24 @@ TECHNIQUE = Technique(
             "Grains of all states as one time series for ParaView (VTKHDF).",
             "mesolith.hedm.exports:write_paraview",
         ),
+        Export(
+            "midas",
+            "midas",
+            "Folder of Grains.csv, HDF5 and parameters of each state for MIDAS.",
+            "mesolith.hedm.exports:write_midas_folder",
+        ),
+        Export(
+            "imaged11",
+            "imaged11",
+            "Folder of grain maps, HDF5, parameters and peaks of each state for ImageD11.",
+            "mesolith.hedm.exports:write_imaged11_folder",
+        ),
+        Export(
+            "hexrd",
+            "hexrd",
+            "Folder of grains.out and instrument of each state for HEXRD.",
+            "mesolith.hedm.exports:write_hexrd_folder",
+        ),
     ),
     commands=("mesolith.hedm.commands:add",),
 )

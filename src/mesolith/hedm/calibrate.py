@@ -50,8 +50,8 @@ def rough_station(
     spots: Spots,
     spacings: FloatArray,
     *,
+    names: Sequence[str] = FROM_GRAINS,
     radius: float = 900.0,
-    hold_distance: bool = False,
     misfit: float = 0.06,
 ) -> RoughStation:
     """Centre and distance from rings, sense of rotation, then tilts and wedge from loose pairs.
@@ -60,10 +60,10 @@ def rough_station(
     ----------
     spacings
         d of all rings on the detector, angstrom, shape (rings,).
+    names
+        Parameters that may move; ``shift_z`` goes with ``shift_y``.
     radius
         No grain is farther from the rotation axis, um.
-    hold_distance
-        The distance is known and stays.
     misfit
         Relative difference of all rings from their d beyond which the lattice, the distance or
         the energy is taken for wrong.
@@ -76,18 +76,23 @@ def rough_station(
     rings = fit_rings(instrument, spots, spacings)
     distance = float(np.linalg.norm(beam_on_panels(instrument)))
     clear = rings.share > _RINGS_CLEAR * rings.chance
-    better = clear and rings.share > _RINGS_BETTER * rings.unmoved
+    free = {*names, *(("shift_z",) if "shift_y" in names else ())}
+    better = bool(free) and clear and rings.share > _RINGS_BETTER * rings.unmoved
     if clear and abs(rings.factor - 1.0) > misfit:
         raise ContradictionError(
             f"the rings disagree: spots fit them when all d are {rings.factor - 1.0:+.2%} off",
             remedy=f"The lattice parameter is {rings.factor:.4f} of the material's, or the "
             f"detector stands at {distance / rings.factor / 1000.0:.2f} mm instead of "
-            f"{distance / 1000.0:.2f} mm, or the energy is {rings.factor:.4f} of that in the detector "
-            "file. Correct the one that is wrong.",
+            f"{distance / 1000.0:.2f} mm, or the energy is {rings.factor:.4f} of that in the "
+            "detector file. Correct the one that is wrong.",
         )
     if better:
-        farther = 0.0 if hold_distance else distance * (1.0 / rings.factor - 1.0)
-        changes = {"shift_y": rings.shift_y, "shift_z": rings.shift_z, "distance": farther}
+        changes = {
+            "shift_y": rings.shift_y,
+            "shift_z": rings.shift_z,
+            "distance": distance * (1.0 / rings.factor - 1.0),
+        }
+        changes = {name: value for name, value in changes.items() if name in free}
         instrument = moved(instrument, changes)
     sense = rotation_sense(instrument, spots, spacings, radius=radius)
     if sense.sign < 0:
@@ -97,10 +102,12 @@ def rough_station(
             remedy="Reverse the sign of omega, or the frames are mirrored: check the detector "
             "file. A mirrored detector and a reversed omega together look right.",
         )
-    names = tuple(name for name in FROM_PAIRS if not (hold_distance and name == "distance"))
+    fitted = tuple(name for name in FROM_PAIRS if name in free)
+    if not fitted:
+        return RoughStation(instrument, rings, better, sense, None, "nothing is to be fitted")
     try:
         pairs = calibrate_from_pairs(
-            instrument, spots, spacings, names=names, windows=PairWindows(width=radius)
+            instrument, spots, spacings, names=fitted, windows=PairWindows(width=radius)
         )
     except InvalidValueError as few:
         return RoughStation(instrument, rings, better, sense, None, few.what)
@@ -153,8 +160,8 @@ def calibrate_station(
         instrument,
         spots,
         spacings,
+        names=[name for name in names if name not in (prior or {})],
         radius=radius,
-        hold_distance="distance" in (prior or {}) or "distance" not in names,
     )
     if rough.pairs is None:
         raise InvalidValueError(

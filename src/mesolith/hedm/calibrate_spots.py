@@ -117,8 +117,8 @@ def calibrate_spots(
         instrument,
         spots,
         d,
+        names=[name for name in plan.names if name != "distance" or plan.distance_sigma is None],
         radius=settings.sample_radius,
-        hold_distance=plan.distance_sigma is not None or "distance" not in plan.names,
         misfit=plan.misfit,
     )
     step = spots.omega_step
@@ -127,11 +127,8 @@ def calibrate_spots(
         _START_OMEGA * step if plan.omega is None else plan.omega,
     )
     names = [*plan.names, *([OMEGA_STEP] if plan.omega_step else [])]
-    prior = (
-        None
-        if plan.distance_sigma is None
-        else {"distance": plan.distance_sigma, "lattice": _ROOM}
-    )
+    known = plan.distance_sigma is not None and "distance" in plan.names
+    prior = {"distance": float(plan.distance_sigma or 0.0), "lattice": _ROOM} if known else None
     current, factor, factor_se = rough.instrument, 1.0, 0.0
     layer: IndexedLayer | None = None
     calibration: Calibration | None = None
@@ -146,9 +143,10 @@ def calibrate_spots(
             raise InvalidValueError(
                 f"none of {len(layer.grains)} grains has 20 spots that no other grain shares",
                 where=where or None,
-                remedy='Calibrate on another state, or with powder rings; frames.calibrate = "none" '
-                "takes the detector file as it is.",
+                remedy="Calibrate on another state, or with powder rings.",
             )
+        if not names:
+            continue
         # always from the rough station and the stated angles, so that a prior counts once
         found = calibrate_from_grains(
             rough.instrument, with_floor(spots, floor), matches, names=names, prior=prior
@@ -157,11 +155,11 @@ def calibrate_spots(
         current = calibration.instrument
         if plan.omega_step:
             factor, factor_se = _believed_factor(calibration, spots)
-    assert calibration is not None
     record = station_calibration(
         instrument,
         calibration,
         source="grains",
+        first=rough.pairs,
         state=where,
         grains=count,
         omega_factor=factor,

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
-from mesolith.errors import OutputPlaceError, SettingsError
+from mesolith.errors import SettingsError
+from mesolith.hedm.command_calibrate import add_calibrate
+from mesolith.hedm.command_index import add_index
+from mesolith.hedm.command_inputs import (
+    add_frame_options,
+    omega_of_options,
+    refuse_beside,
+    say,
+    spots_of_series,
+)
 
 
 def add(commands: Any) -> None:
@@ -19,6 +27,8 @@ def add(commands: Any) -> None:
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_peaks(actions)
+    add_calibrate(actions)
+    add_index(actions)
 
 
 def _add_peaks(actions: Any) -> None:
@@ -33,26 +43,13 @@ def _add_peaks(actions: Any) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("spots.h5"), metavar="FILE", help="default: spots.h5"
     )
-    for name, text in (
-        ("start", "start of the first frame, where the files do not state it"),
-        ("step", "turn of each frame; negative for a rotation that runs backwards"),
-    ):
-        parser.add_argument(f"--omega-{name}-deg", type=float, metavar="DEG", help=text)
-    parser.add_argument("--dark", type=Path, metavar="FILE", help="dark frames, averaged")
-    parser.add_argument(
-        "--mask", type=Path, metavar="FILE", help="picture that is not zero at bad pixels"
-    )
-    parser.add_argument("--saturation", type=float, metavar="COUNTS", help="limit of a pixel")
+    add_frame_options(parser)
     parser.add_argument("--panel", metavar="NAME", help="name of the panel in the instrument")
-    parser.add_argument("--dataset", metavar="PATH", help="stack in an HDF5 file that has several")
     parser.add_argument(
         "--gain", type=float, metavar="COUNTS", help="counts of one photon (default: measured)"
     )
     parser.add_argument(
         "--moments", action="store_true", help="centres of mass instead of fitted profiles"
-    )
-    parser.add_argument(
-        "--allow-partial", action="store_true", help="go on with frames missing; they are told"
     )
     parser.set_defaults(run=run_peaks)
 
@@ -61,34 +58,22 @@ def run_peaks(arguments: argparse.Namespace) -> int:
     """Search, write the spots, and say what was found and what to beware of."""
     import numpy as np
 
-    from mesolith.hedm.peaks import blocks_of, join_blocks, search_block
     from mesolith.hedm.search_settings import PeakSearch
     from mesolith.io.frames import open_frames
     from mesolith.io.record_file import write_record
     from mesolith.pipeline.faults import storage
 
-    start, step = arguments.omega_start_deg, arguments.omega_step_deg
-    if (start is None) is not (step is None):
-        raise SettingsError(
-            "one of --omega-start-deg and --omega-step-deg is given without the other",
-            remedy="Give both, or neither where the files state the angles.",
-        )
+    start, step = omega_of_options(arguments)
     if not 0.0 < (1.0 if arguments.gain is None else arguments.gain) < 1e6:
         raise SettingsError(
             f"--gain {arguments.gain:g} is no number of counts", remedy="It is positive."
         )
     output: Path = arguments.output
-    folders = {path.resolve().parent for path in arguments.frames}
-    if output.resolve().parent in folders:
-        raise OutputPlaceError(
-            "the spots would be written beside the frames",
-            where=str(output),
-            remedy="Give an --output outside the folder of the raw data.",
-        )
+    refuse_beside(output, arguments.frames, "the spots")
     series = open_frames(
         arguments.frames,
-        omega_start=None if start is None else math.radians(start),
-        omega_step=None if step is None else math.radians(step),
+        omega_start=start,
+        omega_step=step,
         dark=arguments.dark,
         mask=arguments.mask,
         saturation=arguments.saturation,
@@ -98,8 +83,7 @@ def run_peaks(arguments: argparse.Namespace) -> int:
     )
     # the variance that one more count brings is the counts of a photon
     search = PeakSearch(profile=not arguments.moments, gain=arguments.gain)
-    blocks = [search_block(series, first, last, search) for first, last in blocks_of(series)]
-    spots = join_blocks(series, blocks, search)
+    spots, findings = spots_of_series([series], search)
     with storage(output.parent):
         output.parent.mkdir(parents=True, exist_ok=True)
         write_record(output, spots)
@@ -109,7 +93,6 @@ def run_peaks(arguments: argparse.Namespace) -> int:
         f"spots: {len(spots):,}, {int(spots.overlapping.sum()):,} of them overlapping, "
         f"{int(spots.partial.sum()):,} partial, {int(spots.saturated.sum()):,} saturated"
     )
-    for finding in dict.fromkeys(finding for block in blocks for finding in block.findings):
-        print(f"{finding.level}: {finding.where}: {finding.text}")
+    say(findings)
     print(f"written: {output}")
     return 0

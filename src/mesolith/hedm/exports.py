@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.errors import InputError
+from mesolith.hedm.indexed import FROM_SPOTS
+from mesolith.hedm.program_files import write_program_files
+from mesolith.instrument.station import StationCalibration
+from mesolith.io.tables import file_stem
 from mesolith.io.vtkhdf import PointStep, write_point_series
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
 from mesolith.records.lives import life_numbers
+from mesolith.records.spots import Spots
 
 
 def write_paraview(cell: Cell, path: Path) -> None:
@@ -25,10 +30,7 @@ def write_paraview(cell: Cell, path: Path) -> None:
     """
     maps = {state.index: grains for state, grains in cell.having(GrainMap)}
     if not maps:
-        raise InputError(
-            f"cell {cell.name!r} has no grain map to export",
-            remedy="Give a state its grain files and run the cell.",
-        )
+        raise _no_grains(cell)
     lives = life_numbers(cell, maps)
     stressed = all(grains.stress is not None for grains in maps.values())
     steps = [
@@ -36,6 +38,56 @@ def write_paraview(cell: Cell, path: Path) -> None:
         for index, grains in maps.items()
     ]
     write_point_series(path, steps)
+
+
+def write_midas_folder(cell: Cell, path: Path) -> None:
+    """Grains.csv, consolidated HDF5 and parameters of every state that has grains."""
+    _write_folder(cell, path, "midas")
+
+
+def write_imaged11_folder(cell: Cell, path: Path) -> None:
+    """Grain maps, HDF5, parameters and, of states with one layer, peaks, for ImageD11."""
+    _write_folder(cell, path, "imaged11")
+
+
+def write_hexrd_folder(cell: Cell, path: Path) -> None:
+    """grains.out and instrument of every state that has grains."""
+    _write_folder(cell, path, "hexrd")
+
+
+def _write_folder(cell: Cell, folder: Path, program: str) -> None:
+    """Files of all states in one folder, named by the states' numbers and names.
+
+    Grains of frames lie on the program's axes with the calibrated detector beside them. Raises
+    ``InputError`` where no state holds grains.
+    """
+    states = [state for state in cell.states if GrainMap in state]
+    if not states:
+        raise _no_grains(cell)
+    station: StationCalibration | None = None
+    if StationCalibration in cell:
+        station = cell[StationCalibration]
+    folder.mkdir(parents=True, exist_ok=True)
+    for state in states:
+        grain_map = state[GrainMap]
+        spots: Spots | None = None
+        if Spots in state:
+            spots = state[Spots]
+        write_program_files(
+            folder,
+            f"{state.index}_{file_stem(state.name)}_",
+            program,
+            grain_map=grain_map,
+            station=station if grain_map.error_source == FROM_SPOTS else None,
+            spots=spots,
+        )
+
+
+def _no_grains(cell: Cell) -> InputError:
+    return InputError(
+        f"cell {cell.name!r} has no grain map to export",
+        remedy="Give a state its grain files and run the cell.",
+    )
 
 
 def _data(grains: GrainMap, life: NDArray[np.int64], stressed: bool) -> dict[str, NDArray[Any]]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mesolith.errors import EmptyFileError, SettingsError
-from mesolith.hedm.frames_layers import INSTRUMENT, layer_heights
+from mesolith.errors import ContradictionError, EmptyFileError, SettingsError
+from mesolith.hedm.calibrate_spots import corrected
+from mesolith.hedm.frames_layers import STATION, layer_heights
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import index_spots
 from mesolith.hedm.phase_rings import PhaseRings, phase_rings, some_rings
-from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.station import StationCalibration
 from mesolith.io.record_file import read_record, write_record
 from mesolith.materials.loader import Material, load_material
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
@@ -40,25 +41,35 @@ def compute(work: Work) -> None:
     layer = int(work.selector["layer"])
     source = work.inputs["frames.spots"][layer]
     spots = read_record(source.record_file, Spots)
-    instrument = read_record(source.path / INSTRUMENT, Instrument)
-    indexed = index_spots(spots, instrument, phases_of(work), settings_of_index(work.settings))
+    station = read_record(work.source("frames.calibrate").record_file, StationCalibration)
+    where = f"{work.label}, layer {layer + 1}"
+    try:
+        indexed = index_spots(
+            corrected(spots, station),
+            station.instrument,
+            phases_of(work),
+            settings_of_index(work.settings),
+        )
+    except ContradictionError as error:
+        raise ContradictionError(error.what, where=where, remedy=error.remedy) from error
     if not len(indexed.grains):
         raise EmptyFileError(
             f"none of {len(spots)} spots belongs to a grain that its spots make likelier than "
             "chance",
-            where=f"{work.label}, layer {layer + 1}",
+            where=where,
             remedy="Are detector, electrolyte and frames.first_ring those of this measurement? "
             "Fewer spots are expected with a higher frames.threshold.",
         )
     write_record(work.folder / "record.h5", indexed.grains)
     write_record(work.folder / _ASSIGNMENT, indexed.assignment)
+    write_record(work.folder / STATION, station)
     grains = indexed.grains
     below = int((grains.completeness < 0.7).sum())
     text = (
         f"{len(grains)} grains on {int(grains.spots.sum())} of {len(spots)} spots; "
         f"{below} with a completeness below 0.70"
     )
-    write_remarks(work.folder, [Remark("note", f"{work.label}, layer {layer + 1}", text)])
+    write_remarks(work.folder, [Remark("note", where, text)])
 
 
 def compute_assignment(work: Work) -> None:
@@ -68,10 +79,7 @@ def compute_assignment(work: Work) -> None:
 
 
 def phases_of(work: Work) -> tuple[PhaseRings, ...]:
-    """The measured rings of the electrolyte, and of its second phase where one is named.
-
-    The second phase is looked for on the rings of the first, as far as its group allows them.
-    """
+    """The measured rings of the electrolyte, and of its second phase where one is named."""
     material = _material(work, "electrolyte.material")
     if material is None:
         raise SettingsError(
@@ -79,16 +87,38 @@ def phases_of(work: Work) -> tuple[PhaseRings, ...]:
             where="[electrolyte]",
             remedy='Add material = "LLZTO-I-43d", another library name, or a CIF file.',
         )
-    first = int(work.settings["frames.first_ring"]) - 1
-    last = first + int(work.settings["frames.rings"])
+    return rings_of_materials(
+        material,
+        _material(work, "electrolyte.second_phase"),
+        first_ring=int(work.settings["frames.first_ring"]),
+        count=int(work.settings["frames.rings"]),
+    )
+
+
+def rings_of_materials(
+    material: Material, second: Material | None, *, first_ring: int, count: int
+) -> tuple[PhaseRings, ...]:
+    """``count`` rings of a material from ``first_ring`` (1: the innermost) on, and of a second.
+
+    The second phase is looked for on the rings of the first, as far as its group allows them.
+    """
+    first, last = first_ring - 1, first_ring - 1 + count
     main = phase_rings(material.name, material.space_group, material.lattice, count=last)
     found = [some_rings(main, np.arange(len(main.spacing)) >= first)]
-    second = _material(work, "electrolyte.second_phase")
     if second is not None:
         low, high = found[0].spacing.min() * (1.0 - _SAME), found[0].spacing.max() * (1.0 + _SAME)
         whole = phase_rings(second.name, second.space_group, second.lattice, d_min=float(low))
         found.append(some_rings(whole, whole.spacing <= high))
     return tuple(found)
+
+
+def main_spacings(work: Work) -> list[float]:
+    """d of the electrolyte's rings from the innermost to the last that is indexed, angstrom."""
+    material = _material(work, "electrolyte.material")
+    assert material is not None  # phases_of says so
+    count = int(work.settings["frames.first_ring"]) - 1 + int(work.settings["frames.rings"])
+    rings = phase_rings(material.name, material.space_group, material.lattice, count=count)
+    return rings.spacing.tolist()
 
 
 def settings_of_index(settings: Mapping[str, Any]) -> IndexSettings:
@@ -100,13 +130,15 @@ def settings_of_index(settings: Mapping[str, Any]) -> IndexSettings:
             where="[frames]",
             remedy="Add cell.diameter_um, or frames.sample_radius_um.",
         )
+    default = IndexSettings()
     return IndexSettings(
         sample_radius=0.5 * float(diameter) + _AROUND if radius is None else float(radius),
         height=float(settings["frames.beam_height_um"]),
         strain=float(settings["frames.strain"]),
         pole=math.radians(float(settings["frames.pole_deg"])),
-        evidence=float(settings["frames.evidence"]),
-        least_completeness=float(settings["frames.completeness"]),
+        intensity_spread=float(settings["frames.intensity_spread"]),
+        evidence=float(settings.get("frames.evidence", default.evidence)),
+        least_completeness=float(settings.get("frames.completeness", 0.0)),
     )
 
 

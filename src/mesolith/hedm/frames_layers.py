@@ -19,6 +19,7 @@ from mesolith.io.instrument_formats import read_instrument
 from mesolith.pipeline.work import Work
 
 INSTRUMENT = "instrument.h5"  # beside the spots: with what they are to be read
+STATION = "station.h5"  # beside the grains: the calibration with which they were indexed
 
 
 def layer_heights(settings: Mapping[str, Any]) -> list[float]:
@@ -110,30 +111,62 @@ def layer_series(work: Work, files: Sequence[Path], *, partial: bool) -> list[Fr
         work.source(name).path if name in work.inputs else None
         for name in ("frames.dark", "frames.mask")
     )
-    sign = detector.omega_sign
-    found = []
-    for name, own in panels_of(files, detector.instrument).items():
-        series = open_frames(
+    return [
+        panel_series(
             own,
-            omega_start=None if start is None else sign * math.radians(float(start)),
-            omega_step=None if step is None else sign * math.radians(float(step)),
+            detector,
+            name,
+            omega_start=None if start is None else math.radians(float(start)),
+            omega_step=None if step is None else math.radians(float(step)),
             dark=dark,
             mask=mask,
             saturation=None if saturation is None else float(saturation),
+            partial=partial,
+        )
+        for name, own in panels_of(files, detector.instrument).items()
+    ]
+
+
+def panel_series(
+    files: Sequence[Path],
+    detector: InstrumentFile,
+    panel: str,
+    *,
+    omega_start: float | None = None,
+    omega_step: float | None = None,
+    dark: Path | None = None,
+    mask: Path | None = None,
+    saturation: float | None = None,
+    dataset: str | None = None,
+    partial: bool = False,
+) -> FrameSeries:
+    """Frames of one panel of a detector file; parameters as in `open_frames`.
+
+    Angles are those of the detector file's program and come out in the house's sense. Raises
+    ``ContradictionError`` where the frames are of another size than the panel.
+    """
+    sign = detector.omega_sign
+    series = open_frames(
+        files,
+        omega_start=None if omega_start is None else sign * omega_start,
+        omega_step=None if omega_step is None else sign * omega_step,
+        dark=dark,
+        mask=mask,
+        saturation=saturation,
+        dataset=dataset,
+        allow_partial=partial,
+    )
+    if sign < 0.0 and series.source.omega is not None:
+        source = replace(series.source, omega=-np.asarray(series.source.omega))
+        series = series_from_source(
+            source,
+            dark=series.dark,
+            mask=series.mask,
+            saturation=series.saturation,
             allow_partial=partial,
         )
-        if sign < 0.0 and series.source.omega is not None:
-            source = replace(series.source, omega=-np.asarray(series.source.omega))
-            series = series_from_source(
-                source,
-                dark=series.dark,
-                mask=series.mask,
-                saturation=series.saturation,
-                allow_partial=partial,
-            )
-        _check_size(series, detector.instrument, name, own[0])
-        found.append(renamed(series, name))
-    return found
+    _check_size(series, detector.instrument, panel, files[0])
+    return renamed(series, panel)
 
 
 def _check_size(series: FrameSeries, instrument: Instrument, name: str, file: Path) -> None:

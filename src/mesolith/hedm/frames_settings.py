@@ -45,6 +45,74 @@ class Settings:
         maximum=1000.0,
         example="5",
     )
+    calibrate: str = setting(
+        "choice",
+        "How distance, centre, tilts and rotation axis are refined before grains are indexed: on "
+        '"grains" of one state (after the rings of a calibrant, where one is given), on the '
+        '"rings" of a calibrant alone, or "none": as the detector file says.',
+        default="grains",
+        choices=("grains", "rings", "none"),
+        example='"grains"',
+    )
+    calibrate_on: str | None = setting(
+        "text",
+        "State whose frames calibrate the detector for all states; default: the first that has "
+        "frames. Its mean lattice is taken for the electrolyte's where no calibrant and no "
+        "frames.distance_error_um say better.",
+        default=None,
+        example='"pristine"',
+    )
+    calibrant: str | None = setting(
+        "file",
+        "Frames of a powder of known lattice, averaged, at the place of the sample.",
+        default=None,
+        example='"raw/ceria.tif"',
+    )
+    calibrant_material: str = setting(
+        "choice",
+        "Which powder: its lattice parameter is that of the NIST standard.",
+        default="CeO2",
+        choices=("CeO2", "LaB6", "Si", "Al2O3"),
+        example='"CeO2"',
+    )
+    distance_error_um: float | None = setting(
+        "number",
+        "Standard error of the distance in the detector file, or of the place of the calibrant. "
+        "Where neither is given, the distance is where the mean lattice of frames.calibrate_on is "
+        "the electrolyte's.",
+        default=None,
+        unit="um",
+        minimum=0.1,
+        maximum=1e5,
+        example="50",
+    )
+    energy_error: float = setting(
+        "number",
+        "Relative standard error of the energy in the detector file.",
+        default=1e-4,
+        minimum=0.0,
+        maximum=0.01,
+        example="1e-4",
+    )
+    error_floor_px: float | None = setting(
+        "number",
+        "Standard deviation added to what each spot states of its place; default: what the "
+        "residuals of frames.calibrate_on show.",
+        default=None,
+        unit="px",
+        minimum=0.0,
+        maximum=10.0,
+        example="0.1",
+    )
+    error_floor_deg: float | None = setting(
+        "number",
+        "The same for the angle of rotation.",
+        default=None,
+        unit="deg",
+        minimum=0.0,
+        maximum=5.0,
+        example="0.02",
+    )
     first_ring: int = setting(
         "integer",
         "First ring that is indexed, counted by the space group of the electrolyte from the "
@@ -97,6 +165,15 @@ class Settings:
         minimum=0.1,
         maximum=60.0,
         example="6",
+    )
+    intensity_spread: float = setting(
+        "number",
+        "Scatter of the intensities of a reflection and its mates beyond their stated errors, "
+        "relative: absorption, frames that are wider than a spot.",
+        default=0.1,
+        minimum=0.0,
+        maximum=3.0,
+        example="0.5",
     )
     evidence: float = setting(
         "number",

@@ -9,7 +9,7 @@ from mesolith.hedm.frames_layers import (
     layer_heights,
     layer_series,
 )
-from mesolith.hedm.peaks import find_spots, spots_of_panels
+from mesolith.hedm.peaks import find_spots_and_say, spots_of_panels
 from mesolith.hedm.search_settings import PeakSearch
 from mesolith.io.frame_series import FrameSeries
 from mesolith.io.record_file import write_record
@@ -39,10 +39,15 @@ def compute(work: Work) -> None:
     threshold = float(work.settings["frames.threshold"])
     search = PeakSearch(seed_sigmas=threshold, grow_sigmas=min(4.0, threshold))
     series = _series(work)
-    spots = spots_of_panels([find_spots(one, search) for one in series])
+    found = [find_spots_and_say(one, search) for one in series]
+    spots = spots_of_panels([one for one, _ in found])
     write_record(work.folder / "record.h5", spots)
     write_record(work.folder / INSTRUMENT, instrument_of(work))
-    remarks = []
+    remarks = [
+        Remark(finding.level, f"{work.label}, {finding.where}", finding.text)
+        for _, findings in found
+        for finding in findings
+    ]
     for one in series:
         gaps = len(one.stretches) - 1
         if gaps:

@@ -27,6 +27,7 @@ from mesolith.records.grains import GrainMap, Phases
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
 from mesolith.records.spots import Spots
 
+FROM_SPOTS = "least squares on the spots, scaled by their residuals"  # a map's error source
 _PRIOR_FREEDOM = 50.0  # how firmly one grain's scatter is held to that of all
 _POOR = 0.3  # completeness of half of the grains below which something is wrong
 
@@ -115,7 +116,7 @@ def grain_map_from_indexed(grains: IndexedGrains, *, volume: float) -> GrainMap:
         phase=grains.phase,
         phases=grains.phases,
         covariance=turn @ grains.covariance @ turn.swapaxes(1, 2),
-        error_source="least squares on the spots, scaled by their residuals",
+        error_source=FROM_SPOTS,
     )
 
 

@@ -66,9 +66,17 @@ def find_spots(
     InvalidValueError
         Fewer than eight frames.
     """
+    return find_spots_and_say(series, search, block=block)[0]
+
+
+def find_spots_and_say(
+    series: FrameSeries, search: PeakSearch | None = None, *, block: int = _BLOCK
+) -> tuple[Spots, tuple[Finding, ...]]:
+    """`find_spots`, and what a reader of the spots must know, each thing once."""
     search = search or PeakSearch()
     blocks = [search_block(series, first, last, search) for first, last in blocks_of(series, block)]
-    return join_blocks(series, blocks, search)
+    findings = dict.fromkeys(finding for one in blocks for finding in one.findings)
+    return join_blocks(series, blocks, search), tuple(findings)
 
 
 def blocks_of(series: FrameSeries, block: int = _BLOCK) -> list[tuple[int, int]]:

@@ -19,9 +19,10 @@ from mesolith.errors import (
 )
 from mesolith.hedm import TECHNIQUE
 from mesolith.hedm.beside import BESIDE, phases_beside, radius_beside
-from mesolith.hedm.frames_layers import layer_heights
+from mesolith.hedm.frames_layers import STATION, layer_heights
 from mesolith.hedm.indexed import grain_map_from_indexed
 from mesolith.hedm.settings import Settings
+from mesolith.instrument.station import StationCalibration, station_modes
 from mesolith.io.finding import Finding
 from mesolith.io.grain_file import GrainErrors, GrainFile
 from mesolith.io.hexrd import grain_map_from_hexrd, read_hexrd
@@ -95,7 +96,12 @@ def grain_map_of_layers(work: Work) -> GrainMap:
         radius = float(work.settings["frames.sample_radius_um"])
     lit = math.pi * radius**2 * float(work.settings["frames.beam_height_um"])
     grain_map = grain_map_from_indexed(grains, volume=lit)
-    return replace(grain_map, position=grain_map.position + np.array([0.0, 0.0, height]))
+    station = read_record(work.inputs["frames.index"][0].path / STATION, StationCalibration)
+    return replace(
+        grain_map,
+        position=grain_map.position + np.array([0.0, 0.0, height]),
+        common_modes=station_modes(station, grain_map.lattice),
+    )
 
 
 def read_grains(path: Path, settings: Mapping[str, Any]) -> GrainFile:

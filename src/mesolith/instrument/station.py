@@ -97,6 +97,7 @@ def station_calibration(
     calibration: Calibration | None,
     *,
     source: str,
+    first: Calibration | None = None,
     state: str = "",
     grains: int = 0,
     omega_factor: float = 1.0,
@@ -106,14 +107,17 @@ def station_calibration(
     wavelength_sigma: float = 0.0,
     tied: bool = False,
 ) -> StationCalibration:
-    """The record of a calibration that started from ``before``; None: nothing was calibrated."""
+    """The record of a calibration that started from ``before``; None: nothing was calibrated.
+
+    ``first`` is one before it, whose errors stand for parameters that were then held.
+    """
     after = before if calibration is None else calibration.instrument
     old, new = station_parameters(before), station_parameters(after)
     fitted = () if calibration is None else calibration.name
-    error = [
-        np.nan if calibration is None or name not in fitted else calibration.sigma(name)
-        for name in PARAMETERS
-    ]
+    error = []
+    for name in PARAMETERS:
+        known = [one for one in (calibration, first) if one is not None and name in one.name]
+        error.append(known[0].sigma(name) if known else np.nan)
     return StationCalibration(
         instrument=after,
         name=PARAMETERS,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from mesolith.io.frames_image import empty_series, open_images
 from mesolith.io.frames_sparse import open_frame_cache
 from mesolith.io.recognise import recognise
 
+Image = TypeVar("Image", FloatArray, BoolArray)
 _ARRAY = b"\x93NUMPY"
 _NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
@@ -112,8 +114,8 @@ def open_frames(
     return series_from_source(
         source,
         omega=omega,
-        dark=read_dark(dark) if isinstance(dark, Path) else dark,
-        mask=read_mask(mask) if isinstance(mask, Path) else mask,
+        dark=_of_size(read_dark(dark), source, dark, "dark") if isinstance(dark, Path) else dark,
+        mask=_of_size(read_mask(mask), source, mask, "mask") if isinstance(mask, Path) else mask,
         saturation=saturation,
         panel=panel,
         allow_partial=allow_partial,
@@ -159,6 +161,18 @@ def read_mask(path: Path) -> BoolArray:
             return np.asarray(np.load(path, allow_pickle=False) != 0)
     (source,) = _sources([path], None, False)
     return np.asarray(source.read(0) != 0)
+
+
+def _of_size(image: Image, source: FrameSource, path: Path, name: str) -> Image:
+    """The image of a file; ``ContradictionError`` where it is not of the size of the frames."""
+    if image.shape != source.shape:
+        raise ContradictionError(
+            f"this {name} has {image.shape[0]} x {image.shape[1]} pixels, the frames "
+            f"{source.shape[0]} x {source.shape[1]}",
+            where=str(path),
+            remedy=f"Give the {name} of this detector and binning, that of {source.place}.",
+        )
+    return image
 
 
 def _sources(files: Sequence[Path], dataset: str | None, allow_partial: bool) -> list[FrameSource]:

@@ -48,9 +48,13 @@ class Step:
     all_cores
         The part uses all cores and runs alone.
     trial
-        Dotted name of ``trial(work: Work) -> None`` for a step that reads files and takes long:
-        `check` calls it instead of compute. It raises what can be seen of the files at once, and
-        makes nothing that another step could use.
+        Dotted name of ``trial(work: Work) -> None`` for a step that takes long: `check` calls it
+        instead of compute, where the step reads files or what it needs was tried. It raises what
+        can be seen of files and settings at once, and makes nothing that another step could use.
+    of
+        For a step at "cell" that works on one state: the dotted key of cell.toml that names it.
+        Without a name it is the first state that has the inputs. Inputs, settings and label are
+        those of that state, and every state that needs the step gets the one result.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Step:
     cost: str | None = None
     all_cores: bool = False
     trial: str | None = None
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file that ``mesolith export NAME`` writes: ``write(cell: Cell, path: Path) -> None``."""
+    """What ``mesolith export NAME`` writes: ``write(cell: Cell, path: Path) -> None``.
+
+    ``file`` is the name of a file, or of a folder that the writer makes and fills.
+    """
 
     name: str
     file: str

@@ -55,6 +55,8 @@ class Planner:
                 self._add(step, instance, owner.get(step.name))
 
     def _instances(self, step: Step, technique: Technique | None) -> list[int]:
+        if step.of is not None:
+            return [WHOLE_CELL] if self._having(step, technique) else []
         if step.per == "cell":
             wanted = [name for name in step.inputs if not name.endswith("?")]
             found = all(self._exists(name, technique) for name in wanted)
@@ -70,6 +72,32 @@ class Planner:
         ]
         return having if step.per == "state" else having[:-1]
 
+    def _having(self, step: Step, technique: Technique | None) -> list[int]:
+        """States that have all that a step needs."""
+        needed = [name for name in step.inputs if not name.endswith("?")]
+        return [
+            index
+            for index in range(len(self.experiment.states))
+            if all(self._has(name, index, technique) for name in needed)
+        ]
+
+    def _only_state(self, step: Step, technique: Technique | None) -> int:
+        """The one state of a step that works on one: the named one, or the first that can."""
+        assert step.of is not None
+        having = self._having(step, technique)
+        name = self.experiment.setting(step.of)
+        if name is None:
+            return having[0]
+        index = self.experiment.state(str(name)).index
+        if index not in having:
+            known = ", ".join(repr(self.experiment.states[row].name) for row in having)
+            raise SettingsError(
+                f"{step.of} names state {name!r}, which lacks what {step.name} needs",
+                where=self.experiment.path.name,
+                remedy=f"Name one of {known}.",
+            )
+        return index
+
     def _exists(self, name: str, technique: Technique | None) -> bool:
         if name == RAW:
             states = range(len(self.experiment.states))
@@ -83,11 +111,12 @@ class Planner:
         return index in instances or WHOLE_CELL in instances
 
     def _add(self, step: Step, instance: int, technique: Technique | None) -> None:
-        states = self._states_of(step, instance)
+        states = self._states_of(step, instance, technique)
         inputs: Inputs = {}
         for declared in step.inputs:
             name = declared.removesuffix("?")
-            inputs[name] = self._sources(name, states, technique, whole=step.per == "cell")
+            whole = step.per == "cell" and step.of is None
+            inputs[name] = self._sources(name, states, technique, whole=whole)
         settings = {key: self._value(step, key, states) for key in step.settings}
         if self.allow_partial and RAW in inputs:
             settings[PARTIAL] = True
@@ -116,7 +145,9 @@ class Planner:
         )
         self.made[step.name][instance] = Made(step, instance, parts)
 
-    def _states_of(self, step: Step, instance: int) -> list[int]:
+    def _states_of(self, step: Step, instance: int, technique: Technique | None) -> list[int]:
+        if step.of is not None:
+            return [self._only_state(step, technique)]
         if step.per == "cell":
             return list(range(len(self.experiment.states)))
         if step.per == "state":
@@ -172,7 +203,7 @@ class Planner:
             }
             for index in states
         ]
-        return values[0]["value"] if step.per == "state" else values
+        return values[0]["value"] if step.per == "state" or step.of is not None else values
 
     def _add_material(self, key: str, settings: dict[str, Any], inputs: Inputs) -> None:
         """A CIF of the user's is a raw file: its content counts, not its place.
@@ -189,7 +220,7 @@ class Planner:
             inputs[f"{name} (library)"] = raw_inputs(self.store.fingerprints, name, paths)
 
     def _label(self, step: Step, states: list[int]) -> str:
-        if step.per == "cell":
+        if step.per == "cell" and step.of is None:
             return "cell"
         return " -> ".join(self.experiment.states[index].name for index in states)
 

@@ -68,21 +68,22 @@ def _tried(
     mistakes: list[Mistake] = []
     remarks: list[Remark] = []
     done: dict[str, Path] = {}
+    tried: dict[str, Path] = {}  # their folders hold nothing
     for number, part in enumerate(graph):
         key = readers.get(part.step)
-        if key is None and part.step != COMPARED:
+        if key is None and part.step != COMPARED and part.step not in quick:
             continue
-        if any(source.key not in done for source in part.part_inputs):
+        ready = done | tried if part.step in quick else done
+        if any(source.key not in ready for source in part.part_inputs):
             continue
         here = folder / str(number)
         here.mkdir()
         try:
-            load(quick.get(part.step, part.compute))(_work(part, here, done))
+            load(quick.get(part.step, part.compute))(_work(part, here, ready))
         except MesolithError as error:
             mistakes.append(_mistake(experiment, error, part, key))
             continue
-        if part.step not in quick:
-            done[part.key] = here
+        (tried if part.step in quick else done)[part.key] = here
         remarks += read_remarks(here)
     return mistakes, remarks
 
