@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mesolith.errors import ContradictionError
+from mesolith.hedm import index
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import index_spots
 from mesolith.hedm.look_elsewhere import search_cost
@@ -22,6 +23,8 @@ from tests.hedm.aluminium import (
     known,
     map_of_imaged11,
 )
+from tests.hedm.virtual_layers import SETTINGS as LAYER
+from tests.hedm.virtual_layers import UPRIGHT, layer, llzo
 
 BOUNDS = IndexSettings(sample_radius=500.0, height=100.0, strain=1e-3)
 
@@ -73,3 +76,20 @@ def test_aluminium_has_the_grains_of_imaged11_and_chance_has_none(
     except ContradictionError:
         found = 0
     assert found == 0
+
+
+def test_a_grain_that_does_not_pay_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every field of the layer keeps to the grains that are left."""
+    truth = layer(12, 5)
+    every = index_spots(truth.spots, UPRIGHT, (llzo(),), LAYER).grains
+    assert len(every) == 12
+    middle = float(np.sort(every.likelihood)[5:7].mean()) - math.log(1000.0)
+    monkeypatch.setattr(
+        index, "search_cost", lambda covariance, *_: np.full(len(covariance), middle)
+    )
+    dear = index_spots(truth.spots, UPRIGHT, (llzo(),), LAYER)
+    assert len(dear.grains) == 6
+    np.testing.assert_array_equal(dear.grains.likelihood, every.likelihood[:6])
+    np.testing.assert_array_equal(dear.grains.position, every.position[:6])
+    assert dear.assignment.grain_id.max() == 5
+    np.testing.assert_array_equal(np.bincount(dear.assignment.grain_id), dear.grains.spots)
