@@ -1,7 +1,10 @@
 """Strain, stress and reference against midas-stress, rotations and misorientations against orix.
 
 Bar: 1e-8 relative (of the largest value) for strain, stress and the correction of the reference;
-1e-12 for rotations; 1e-8 deg for misorientations above 0.1 deg.
+1e-12 for rotations and directions in the standard triangle; 1e-8 deg for misorientations above
+0.1 deg. Colours of an inverse pole figure: 0.02 at the corners of the triangle, which all keys
+agree on (orix's are pure to 0.009); between them keys differ by how they spread the hues, 0.15 of
+the scale on average.
 """
 
 from __future__ import annotations
@@ -22,6 +25,11 @@ from mesolith.crystal.elasticity import (
     strain_from_lattice,
     stress_from_strain,
     von_mises_from_stress,
+)
+from mesolith.crystal.inverse_pole_figure import (
+    colours_of_directions,
+    crystal_direction,
+    standard_triangle,
 )
 from mesolith.crystal.orientation import misorientation_angle
 from mesolith.crystal.symmetry import rotation_operators
@@ -47,6 +55,7 @@ from mesolith.records.grains import GrainMap
 from mesolith.virtual.draws import draw_cell
 
 STRESS_BAR, ROTATION_BAR, ANGLE_BAR_DEG = 1e-8, 1e-12, 1e-8
+COLOUR_BAR, BETWEEN_BAR = 0.02, 0.15
 PRESSURE = 5.0
 
 
@@ -171,6 +180,19 @@ def against_orix(folder: Path, count: int) -> tuple[dict[str, tuple[float, float
         ),
     }
     differences = {name: (float(value), ROTATION_BAR) for name, value in rotation.items()}
+    direction = crystal_direction(matrix, np.array([0.0, 0.0, 1.0]))
+    differences["direction along z in the standard triangle"] = (
+        # orix's triangle has its corners in other places, with the same cosines
+        float(np.abs(standard_triangle(direction) - np.sort(peer["triangle"], axis=1)).max()),
+        ROTATION_BAR,
+    )
+    corners = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    differences["colours of 001, 011, 111"] = (
+        float(np.abs(colours_of_directions(corners) - peer["corner_colours"]).max()),
+        COLOUR_BAR,
+    )
+    apart = np.abs(colours_of_directions(direction) - peer["colours"]).mean()
+    differences["colours between them, on average"] = (float(apart), BETWEEN_BAR)
     for name, group in (("cubic", 230), ("hexagonal", 191)):
         ours = np.degrees(misorientation_angle(first, second, rotation_operators(group)))
         theirs = np.degrees(peer[name])

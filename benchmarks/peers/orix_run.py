@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import orix
+from orix.plot import IPFColorKeyTSL
 from orix.quaternion import Orientation, Rotation, symmetry
+from orix.vector import Vector3d
 
 
 def main(folder: Path) -> None:
@@ -17,12 +19,20 @@ def main(folder: Path) -> None:
         left = Orientation((~first).data, symmetry=group)
         right = Orientation((~second).data, symmetry=group)
         angles[name] = left.angle_with(right)
+    # directions of the sample's z on crystal axes, in orix's triangle and colours
+    key = IPFColorKeyTSL(symmetry.Oh, direction=Vector3d.zvector())
+    cubic = Orientation((~first).data, symmetry=symmetry.Oh)
+    inside = (cubic * Vector3d.zvector()).in_fundamental_sector(symmetry.Oh)
+    corners = Vector3d([[0, 0, 1], [0, 1, 1], [1, 1, 1]])
     np.savez(
         folder / "orix.npz",
         matrix=first.to_matrix(),
         product=(first * second).data,
         from_matrix=Rotation.from_matrix(first.to_matrix()).data,
         rotation_vector=first.to_axes_angles().data,
+        triangle=inside.unit.data,
+        colours=key.orientation2color(cubic),
+        corner_colours=key.direction_color_key.direction2color(corners),
         version=orix.__version__,
         **angles,
     )

@@ -73,6 +73,21 @@ def die_once(work: Work) -> None:
     join(work)
 
 
+def linger_once(work: Work) -> None:
+    """As `join`; on the first try it leaves its process number and waits to be killed.
+
+    The place for the number stands in the environment, so that the part's key does not hang on it.
+    """
+    place = os.environ.get("MESOLITH_TEST_LINGER")
+    if place is not None and not Path(place).exists():
+        (work.folder / "half.txt").write_text("half of a result")
+        whole = Path(f"{place}.{os.getpid()}")
+        whole.write_text(str(os.getpid()))
+        whole.rename(place)
+        time.sleep(60.0)
+    join(work)
+
+
 def timed(work: Work) -> None:
     """Note when this part began and ended."""
     began = time.monotonic()

@@ -10,7 +10,8 @@ import pytest
 
 from mesolith.errors import MesolithError, MissingExtraError
 from mesolith.pipeline.dask_executor import DaskExecutor
-from tests.pipeline.bench import Bench, diamond, tree_digest
+from mesolith.pipeline.graph import Graph
+from tests.pipeline.bench import Bench, diamond, part, tree_digest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
@@ -35,6 +36,38 @@ if __name__ == "__main__":
         lost = executor.submit(give_up).exception()
         print(type(lost).__name__, lost)
         print(executor.slots, outcome.complete, failing.failures[0].error.what)
+"""
+
+KILLED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+import dask
+from distributed import LocalCluster
+from mesolith.pipeline.dask_executor import DaskExecutor
+from mesolith.pipeline.graph import Graph
+from tests.pipeline.bench import Bench
+from tests.pipeline.test_dask import chain
+
+def kill_the_lingering(place):
+    while not place.exists():
+        time.sleep(0.01)
+    pid = int(place.read_text())
+    assert pid != os.getpid()
+    os.kill(pid, signal.SIGKILL)
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1]) / "lingering"
+    os.environ["MESOLITH_TEST_LINGER"] = str(place)
+    dask.config.set({"distributed.scheduler.allowed-failures": int(sys.argv[2])})
+    killer = threading.Thread(target=kill_the_lingering, args=(place,), daemon=True)
+    killer.start()
+    bench = Bench(Path(sys.argv[1]))
+    options = dict(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+    with LocalCluster(**options) as cluster, DaskExecutor(cluster.scheduler_address) as executor:
+        outcome = bench.run(chain(bench), executor)
+        again = bench.run(chain(bench), executor)
+    killer.join()
+    print(executor.slots, outcome.complete, len(outcome.computed), len(again.computed))
 """
 
 NOBODY = """
@@ -62,6 +95,42 @@ def test_a_cluster_gives_the_same_bytes(bench: Bench, tmp_path: Path) -> None:
     assert tree_digest(tmp_path / "cluster" / ".mesolith" / "results") == tree_digest(
         bench.store.results
     )
+
+
+def chain(bench: Bench) -> Graph:
+    """Readers, a part that lingers until its process is killed, and what hangs on it."""
+    read = [part(f"{k}", raw=bench.raw(f"{k}.txt")) for k in range(3)]
+    frail = part("frail", "linger_once", after=read[:2])
+    beside = part("beside", "slow", after=read[2:], settings={"seconds": 0.3})
+    return Graph([*read, frail, beside, part("end", after=[frail, beside])])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills processes")
+@pytest.mark.parametrize("failures_that_dask_forgives", [3, 0])
+def test_a_killed_worker_of_two_processes_loses_nothing(
+    bench: Bench, tmp_path: Path, failures_that_dask_forgives: int
+) -> None:
+    pytest.importorskip("distributed")
+    assert bench.run(chain(bench)).complete
+    place = tmp_path / "cluster"
+    place.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(place), str(failures_that_dask_forgives)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (place / "lingering").exists()
+    assert done.stdout.splitlines()[-1:] == ["2 True 6 0"], done.stderr
+    other = Bench(place)
+    assert tree_digest(other.store.results) == tree_digest(bench.store.results)
+    # forgiven, Dask itself gives the part to the other worker; else the engine does, alone
+    expected = 0 if failures_that_dask_forgives else 1
+    assert len(other.events("worker lost")) == expected
+    assert other.starts().count("toy.linger_once [frail]") == 1 + expected
+    assert list(other.store.temporary.iterdir()) == []
 
 
 def test_without_dask_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
