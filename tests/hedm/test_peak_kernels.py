@@ -16,7 +16,9 @@ from mesolith.hedm._kernels_patches import (
     cut_patches,
     facts_of_spots,
     join_neighbours,
-    sorted_by_spot,
+    judge_voxels,
+    summits_with_seed,
+    voxels_by_spot,
 )
 from mesolith.hedm._kernels_peaks import (
     CORE,
@@ -198,23 +200,22 @@ def test_find_cores_listed(scene: dict[str, NDArray[np.generic]]) -> None:
 
 def test_facts_of_spots() -> None:
     rng = np.random.default_rng(0)
-    n, spots = 400, 12
-    number = rng.integers(-1, spots, n).astype(np.int32)
-    frame = np.sort(rng.integers(0, 30, n)).astype(np.int32)
+    spots = 12
+    sizes = rng.integers(5, 60, spots)
+    begin = np.concatenate([[0], np.cumsum(sizes)])
+    n = int(begin[-1])
+    frame = rng.integers(0, 30, n).astype(np.int32)
     counts = rng.exponential(30.0, n).astype(np.float32)
     variance = rng.uniform(4.0, 9.0, n).astype(np.float32)
     choices = np.array([CORE, CORE | SEED, CORE | RIM, MASKED, CORE | SATURATED, 0], np.uint8)
     flags = rng.choice(choices, n, p=[0.4, 0.2, 0.1, 0.05, 0.05, 0.2])
-    begin, order = sorted_by_spot(number, spots)
+    flags[begin[:-1]] = CORE
     maximum, share = np.zeros((2, spots))
     pixels, found = np.zeros((2, spots), dtype=np.int64)
     frames = np.zeros((spots, 2), dtype=np.int64)
-    facts_of_spots(
-        *(begin, order, frame, counts, variance, flags, maximum, pixels, frames, found, share)
-    )
+    facts_of_spots(*(begin, frame, counts, variance, flags, maximum, pixels, frames, found, share))
     for s in range(spots):
-        own = np.flatnonzero(number == s)
-        assert sorted(order[begin[s] : begin[s + 1]].tolist()) == own.tolist()
+        own = np.arange(begin[s], begin[s + 1])
         core = own[flags[own] & CORE > 0]
         assert maximum[s] == counts[own].max()
         assert pixels[s] == len(core)
@@ -224,6 +225,37 @@ def test_facts_of_spots() -> None:
         clear = counts[own][counts[own] > 2.0 * np.sqrt(variance[own])].sum()
         sharp = np.any(counts[own] > 6.0 * np.sqrt(variance[own])) and not found[s] & SATURATED
         assert share[s] == pytest.approx(counts[own].max() / clear if sharp else 0.0, rel=1e-5)
+
+
+def test_voxels_by_spot() -> None:
+    rng = np.random.default_rng(4)
+    n = 300
+    summit = rng.choice(np.array([-1, 7, 20, 41, 90], dtype=np.int32), n)
+    columns = [rng.integers(0, 50, n).astype(np.int32) for _ in range(3)]
+    light = [rng.normal(size=n).astype(np.float32) for _ in range(3)]
+    flags = np.where(rng.uniform(size=n) < 0.02, SEED, CORE).astype(np.uint8)
+    done = rng.uniform(size=n) < 0.8
+    seeded = summits_with_seed(summit, done, flags)
+    told = done & (flags & SEED > 0) & (summit >= 0)
+    assert seeded.tolist() == np.unique(summit[told]).tolist()
+    wanted = np.array([90, 7, 41], dtype=np.int32)
+    frame, row, column = columns
+    begin, place, values, bits = voxels_by_spot(wanted, summit, frame, row, column, *light, flags)
+    order = np.concatenate([np.flatnonzero(summit == top) for top in wanted])
+    assert np.diff(begin).tolist() == [int((summit == top).sum()) for top in wanted]
+    assert np.array_equal(place, np.stack([column, row, frame])[:, order])
+    assert np.array_equal(values, np.stack(light)[:, order])
+    assert np.array_equal(bits, flags[order])
+
+
+def test_judge_voxels() -> None:
+    # two patches (voxels 0 and 3), a neighbour of the first, one of nothing in frame 9
+    frame = np.array([4, 5, 5, 7, 9, 9], dtype=np.int32)
+    flags = np.array([CORE, CORE | SEED, 0, CORE, CORE, 0], dtype=np.uint8)
+    patch = np.array([0, 0, -1, 3, 3, -1], dtype=np.int32)
+    up = np.array([1, 1, 1, 3, 3, -1], dtype=np.int32)
+    assert judge_voxels(frame, flags, patch, up, 4, 9).tolist() == [3, 3, 3, 4, 4, 4]
+    assert judge_voxels(frame, flags, patch, up, 5, 10).tolist() == [3, 3, 3, 0, 0, 0]
 
 
 def random_cores(seed: int) -> tuple[FloatArray, tuple[NDArray[np.int32], ...], BinaryImage]:
@@ -267,8 +299,9 @@ def test_join_neighbours() -> None:
     own = ndimage.maximum_filter(core, size=(1, 3, 3), mode="constant")[where]
     assert np.array_equal(place[up[other]][:, 0] == place[other][:, 0], own[other])
     index = np.flatnonzero(inside)
-    near = np.abs(place[index][:, None] - place[index]).max(axis=2) <= 1
-    assert len(pairs) == (near.sum() - len(index)) // 2
+    beside = np.abs(place[index][:, None] - place[index]).max(axis=2) <= 1
+    wanted = np.column_stack([index[axis] for axis in np.nonzero(np.tril(beside, -1))])
+    assert sorted(map(tuple, pairs.tolist())) == sorted(map(tuple, wanted.tolist()))
 
 
 @pytest.mark.parametrize(("sigmas", "depth"), [(0.0, 0.0), (2.0, 0.0), (0.0, 0.2)])
@@ -374,13 +407,13 @@ def test_fit_profiles() -> None:
     mean = model(truth)
     counts = (rng.poisson(mean + 60.0) - 60.0 + rng.normal(0.0, 6.0, len(mean))).astype(np.float32)
     background = np.full(len(mean), 96.0, dtype=np.float32)
-    begin, order = np.array([0, len(mean)]), np.arange(len(mean))
+    begin = np.array([0, len(mean)])
     usable = np.ones(len(mean), dtype=bool)
     value, covariance = np.zeros((1, 7)), np.zeros((1, 7, 7))
     misfit = np.full(1, np.nan)
     every = np.ones(1, dtype=bool)
     moments(
-        *(begin, order, place, counts, background, usable),
+        *(begin, place, counts, background, usable),
         *(1.0, np.inf, every, value, covariance),
     )
     assert value[0, 0] == pytest.approx(float(counts.sum()), rel=1e-4)
@@ -389,7 +422,7 @@ def test_fit_profiles() -> None:
     smooth = smoothed(counts.reshape(shape).astype(np.float64)).ravel()
     smooth = np.where(smooth > 10.0, smooth, 0.0).astype(np.float32)
     fit_profiles(
-        *(begin, order, np.array([0, 1]), np.array([3], dtype=np.int32), place, smooth),
+        *(begin, np.array([0, 1]), np.array([3], dtype=np.int32), place, smooth),
         *(counts, background, usable),
         *(1.0, np.inf, np.zeros(3), np.zeros(3), 1, value, covariance, misfit),
     )

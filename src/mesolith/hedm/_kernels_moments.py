@@ -17,7 +17,6 @@ Whole = NDArray[np.int32]
 @njit(nogil=True, cache=True)
 def moments(
     begin: IntArray,
-    order: IntArray,
     place: Whole,
     counts: Image,
     variance: Image,
@@ -40,17 +39,16 @@ def moments(
     for s in range(begin.shape[0] - 1):
         if not wanted[s]:
             continue
-        least, most = place[2, order[begin[s]]], place[2, order[begin[s]]]
-        for e in range(begin[s], begin[s + 1]):
-            least = min(least, place[2, order[e]])
-            most = max(most, place[2, order[e]])
+        least, most = place[2, begin[s]], place[2, begin[s]]
+        for i in range(begin[s], begin[s + 1]):
+            least = min(least, place[2, i])
+            most = max(most, place[2, i])
         common = 1.0 + (most - least + 1) / frames
         total, noise = 0.0, 0.0
         middle = np.zeros(3)
         plain = np.zeros(3)
         used = 0
-        for e in range(begin[s], begin[s + 1]):
-            i = order[e]
+        for i in range(begin[s], begin[s + 1]):
             if not usable[i]:
                 continue
             used += 1
@@ -62,16 +60,15 @@ def moments(
         value[s, 0] = total
         safe = total if total > 0.0 else 1.0
         low, high = np.full(3, 1e9), np.full(3, -1e9)
-        for e in range(begin[s], begin[s + 1]):
+        for i in range(begin[s], begin[s + 1]):
             for a in range(3):
-                low[a] = min(low[a], place[a, order[e]])
-                high[a] = max(high[a], place[a, order[e]])
+                low[a] = min(low[a], place[a, i])
+                high[a] = max(high[a], place[a, i])
         for a in range(3):
             centre = middle[a] / safe if total > 0.0 else plain[a] / max(used, 1)
             value[s, 1 + a] = min(max(centre, low[a]), high[a])
         spread, error = np.zeros(3), np.zeros((3, 3))
-        for e in range(begin[s], begin[s + 1]):
-            i = order[e]
+        for i in range(begin[s], begin[s + 1]):
             if not usable[i]:
                 continue
             own = common * variance[i] + gain * max(counts[i], 0.0)

@@ -31,13 +31,16 @@ def _higher(smooth: Image, i: int, j: int) -> bool:
 def _beside(lines: Whole, y: int, x: int) -> int:
     """A core among the nine about a pixel of one frame, the nearest first; -1 without one."""
     above, here, below = lines[(y + 2) % 3], lines[y % 3], lines[(y + 1) % 3]
-    for j in (here[x], above[x], here[x - 1], here[x + 1], below[x]):
-        if j >= 0:
-            return j
-    for j in (above[x - 1], above[x + 1], below[x - 1], below[x + 1]):
-        if j >= 0:
-            return j
-    return -1
+    # the farthest first and no branch: which of them is a core cannot be foretold
+    j = below[x + 1]
+    j = below[x - 1] if below[x - 1] >= 0 else j
+    j = above[x + 1] if above[x + 1] >= 0 else j
+    j = above[x - 1] if above[x - 1] >= 0 else j
+    j = below[x] if below[x] >= 0 else j
+    j = here[x + 1] if here[x + 1] >= 0 else j
+    j = here[x - 1] if here[x - 1] >= 0 else j
+    j = above[x] if above[x] >= 0 else j
+    return here[x] if here[x] >= 0 else j
 
 
 @njit(nogil=True, cache=True)
@@ -84,16 +87,15 @@ def join_neighbours(
     Voxels are neighbours where no index differs by more than one. ``patch`` is the number of
     the patch's first voxel, -1 for a voxel that is no core. ``up`` is the highest of a core and
     its neighbours; of a voxel that is no core it is a core beside it, in its own frame if there
-    is one, and -1 where there is none. ``pairs`` (n, 2) are all neighbouring cores. ``lines``
-    (3, 3, fast + 2) is scratch, -1 everywhere, and is left so: it tells which core lies at a
-    pixel of three rows of three frames, with a rim so that no column needs a check.
+    is one, and -1 where there is none. ``pairs`` (n, 2) are all neighbouring cores, the later
+    one first. ``lines`` (3, 3, fast + 2) is scratch, -1 everywhere, and is left so: it tells
+    which core lies at a pixel of three rows of three frames, with a rim so that no column needs
+    a check.
     """
     n = frame.shape[0]
     patch = np.full(n, -1, dtype=np.int32)
     up = np.full(n, -1, dtype=np.int32)
-    pairs = np.empty((max(2 * n, 16), 2), dtype=np.int32)
-    used = 0
-    near = np.empty(13, dtype=np.int32)
+    highest = np.empty(n, dtype=np.float32)
     cores = np.empty(n, dtype=np.int32)
     begins, core_begins = np.empty(n + 1, dtype=np.int64), np.empty(n + 1, dtype=np.int64)
     segments, total = 0, 0
@@ -106,6 +108,10 @@ def join_neighbours(
             patch[i], up[i] = i, i
             total += 1
     begins[segments], core_begins[segments] = n, total
+    # thirteen neighbours at most stand before a core; memory that is not touched costs nothing
+    pairs = np.empty((13 * total + 1, 2), dtype=np.int32)
+    near = np.empty(14, dtype=np.int32)
+    used = 0
     shown = np.zeros((3, 2), dtype=np.int64)
     for s in range(segments):
         f = frame[begins[s]]
@@ -115,6 +121,7 @@ def join_neighbours(
         for k in range(-1, 2):
             shown[(s + k) % 3] = core_begins[min(max(s + k, 0), segments)]
         y = np.int32(-2)
+        above, beside = here[0], here[0]
         for i in range(begins[s], begins[s + 1]):
             if row[i] != y:
                 y = row[i]
@@ -123,6 +130,7 @@ def join_neighbours(
                         j = (s + k) % 3
                         end = core_begins[s + k + 1]
                         _show_rows(y, lines[j], row, column, cores, shown[j], end)
+                above, beside = here[(y + 2) % 3], here[y % 3]
             x = column[i] + 1
             if not flags[i] & CORE:
                 core = _beside(here, y, x)
@@ -134,35 +142,31 @@ def join_neighbours(
                 continue
             found = 0
             for u in range(x - 1, x + 2):
-                j = here[(y + 2) % 3, u]
-                if j >= 0:
-                    near[found] = j
-                    found += 1
-            if here[y % 3, x - 1] >= 0:
-                near[found] = here[y % 3, x - 1]
-                found += 1
+                near[found] = above[u]
+                found += near[found] >= 0
+            near[found] = beside[x - 1]
+            found += near[found] >= 0
             if follows:
-                for v in range(y + 2, y + 5):
+                for v in range(3):
                     for u in range(x - 1, x + 2):
-                        j = behind[v % 3, u]
-                        if j >= 0:
-                            near[found] = j
-                            found += 1
-            if used + found > pairs.shape[0]:
-                longer = np.empty((2 * pairs.shape[0], 2), dtype=np.int32)
-                longer[:used] = pairs[:used]
-                pairs = longer
+                        near[found] = behind[v, u]
+                        found += near[found] >= 0
+            height, top, best = smooth[i], smooth[i], i
             for k in range(found):
                 j = near[k]
-                if _higher(smooth, j, up[i]):
-                    up[i] = j
-                if _higher(smooth, i, up[j]):
-                    up[j] = i
+                higher = smooth[j] > top or (smooth[j] == top and j > best)
+                top = smooth[j] if higher else top
+                best = j if higher else best
+                # of equals the later one counts as higher
+                lower = height >= highest[j]
+                highest[j] = height if lower else highest[j]
+                up[j] = i if lower else up[j]
                 if patch[i] != patch[j]:
                     low, high = _root(patch, i), _root(patch, j)
                     patch[max(low, high)] = min(low, high)
                 pairs[used, 0], pairs[used, 1] = i, j
                 used += 1
+            highest[i], up[i] = top, best
         for j in range(3):
             for k in range(shown[j, 0], shown[j, 1]):
                 i = cores[k]
@@ -202,22 +206,20 @@ def cut_patches(
         summit[i] = j
     borders = 0
     for e in range(pairs.shape[0]):
-        if summit[pairs[e, 0]] != summit[pairs[e, 1]]:
-            borders += 1
+        borders += summit[pairs[e, 0]] != summit[pairs[e, 1]]
     saddle = np.empty(borders, dtype=np.float32)
-    which = np.empty(borders, dtype=np.int32)
+    sides = np.empty((borders, 2), dtype=np.int32)
     borders = 0
     for e in range(pairs.shape[0]):
         i, j = pairs[e, 0], pairs[e, 1]
         if summit[i] != summit[j]:
             saddle[borders] = min(smooth[i], smooth[j])
-            which[borders] = e
+            sides[borders, 0], sides[borders, 1] = summit[i], summit[j]
             borders += 1
     group = np.arange(n).astype(np.int32)
     order = np.argsort(-saddle)
     for at in range(borders):
-        e = which[order[at]]
-        a, b = _root(group, summit[pairs[e, 0]]), _root(group, summit[pairs[e, 1]])
+        a, b = _root(group, sides[order[at], 0]), _root(group, sides[order[at], 1])
         if a == b:
             continue
         if _higher(smooth, b, a):
@@ -234,11 +236,19 @@ def cut_patches(
 
 
 @njit(nogil=True, cache=True)
-def judge_patches(
-    frame: Whole, flags: NDArray[np.uint8], patch: Whole, first: int, last: int
+def judge_voxels(
+    frame: Whole,
+    flags: NDArray[np.uint8],
+    patch: Whole,
+    up: Whole,
+    first: int,
+    last: int,
 ) -> NDArray[np.uint8]:
-    """What each patch is, at the number of its first voxel: 1 has a seed, 2 touches frame
-    ``first``, 4 touches frame ``last``."""
+    """What each voxel's patch is: 1 has a seed, 2 touches frame ``first``, 4 frame ``last``.
+
+    A voxel that is no core belongs to the patch of the core beside it, and stands for itself
+    where there is none.
+    """
     state = np.zeros(frame.shape[0], dtype=np.uint8)
     for i in range(frame.shape[0]):
         p = patch[i]
@@ -250,41 +260,73 @@ def judge_patches(
             state[p] |= 2
         if frame[i] == last:
             state[p] |= 4
-    return state
+    result = np.empty(frame.shape[0], dtype=np.uint8)
+    for i in range(frame.shape[0]):
+        if up[i] >= 0:
+            result[i] = state[patch[up[i]]]
+        else:
+            result[i] = 2 * (frame[i] == first) + 4 * (frame[i] == last)
+    return result
 
 
 @njit(nogil=True, cache=True)
-def sorted_by_spot(number: Whole, spots: int) -> tuple[IntArray, IntArray]:
-    """Where each spot's voxels begin (spots + 1,), and the voxels in the order of their spots."""
+def summits_with_seed(summit: Whole, wanted: NDArray[np.bool_], flags: NDArray[np.uint8]) -> Whole:
+    """Summits whose own voxels hold a seed, in order; only of voxels that are ``wanted``."""
+    n = summit.shape[0]
+    seeded = np.zeros(n, dtype=np.bool_)
+    for i in range(n):
+        if flags[i] & SEED and wanted[i] and summit[i] >= 0:
+            seeded[summit[i]] = True
+    return np.flatnonzero(seeded).astype(np.int32)
+
+
+@njit(nogil=True, cache=True)
+def voxels_by_spot(
+    seeded: Whole,
+    summit: Whole,
+    frame: Whole,
+    row: Whole,
+    column: Whole,
+    smooth: Image,
+    counts: Image,
+    variance: Image,
+    flags: NDArray[np.uint8],
+) -> tuple[IntArray, Whole, Image, NDArray[np.uint8]]:
+    """Voxels of spots side by side, so that what measures a spot reads memory in order.
+
+    Spot k is of the voxels whose summit is ``seeded[k]``, in their order. Returns where each
+    spot begins (spots + 1,); column, row and frame (3, voxel); smoothed counts, counts and
+    variance (3, voxel); and flags.
+    """
+    n, spots = summit.shape[0], seeded.shape[0]
+    number = np.full(n, -1, dtype=np.int32)
+    for k in range(spots):
+        number[seeded[k]] = k
     begin = np.zeros(spots + 1, dtype=np.int64)
-    for i in range(number.shape[0]):
-        if number[i] >= 0:
-            begin[number[i] + 1] += 1
+    for i in range(n):
+        if summit[i] >= 0 and number[summit[i]] >= 0:
+            begin[number[summit[i]] + 1] += 1
     for k in range(spots):
         begin[k + 1] += begin[k]
     fill = begin[:-1].copy()
-    order = np.empty(begin[spots], dtype=np.int64)
-    for i in range(number.shape[0]):
-        if number[i] >= 0:
-            order[fill[number[i]]] = i
-            fill[number[i]] += 1
-    return begin, order
-
-
-@njit(nogil=True, cache=True)
-def summits_with_seed(summit: Whole, flags: NDArray[np.uint8]) -> FloatArray:
-    """1.0 at each summit whose own voxels hold a seed, else 0.0."""
-    seeded = np.zeros(summit.shape[0])
-    for i in range(summit.shape[0]):
-        if summit[i] >= 0 and flags[i] & SEED:
-            seeded[summit[i]] = 1.0
-    return seeded
+    place = np.empty((3, begin[spots]), dtype=np.int32)
+    light = np.empty((3, begin[spots]), dtype=np.float32)
+    told = np.empty(begin[spots], dtype=np.uint8)
+    for i in range(n):
+        if summit[i] < 0 or number[summit[i]] < 0:
+            continue
+        k = number[summit[i]]
+        at = fill[k]
+        fill[k] = at + 1
+        place[0, at], place[1, at], place[2, at] = column[i], row[i], frame[i]
+        light[0, at], light[1, at], light[2, at] = smooth[i], counts[i], variance[i]
+        told[at] = flags[i]
+    return begin, place, light, told
 
 
 @njit(nogil=True, cache=True)
 def facts_of_spots(
     begin: IntArray,
-    order: IntArray,
     frame: Whole,
     counts: Image,
     variance: Image,
@@ -299,8 +341,7 @@ def facts_of_spots(
     for s in range(begin.shape[0] - 1):
         highest, sharpest, clear = -np.inf, 0.0, 0.0
         least, most, number, found = np.int64(2**40), np.int64(-(2**40)), 0, 0
-        for e in range(begin[s], begin[s + 1]):
-            i = order[e]
+        for i in range(begin[s], begin[s + 1]):
             if voxel_flags[i] & CORE:
                 number += 1
                 least, most = min(least, frame[i]), max(most, frame[i])

@@ -27,24 +27,23 @@ _REACH = 5.0
 
 
 @njit(nogil=True, cache=True)
-def _start(
-    first: int, last: int, order: IntArray, place: Whole, smooth: Image, value: FloatArray
-) -> None:
+def _start(first: int, last: int, place: Whole, smooth: Image, value: FloatArray) -> None:
     """Sum, centre and widths from smoothed counts: rough, but never far off."""
     total, top = 0.0, 0.0
-    for e in range(first, last):
-        total += smooth[order[e]]
-        top = max(top, smooth[order[e]])
+    for i in range(first, last):
+        total += smooth[i]
+        top = max(top, smooth[i])
     for a in range(3):
-        centre, spread = 0.0, 0.0
-        for e in range(first, last):
-            centre += smooth[order[e]] * place[a, order[e]]
+        centre, spread, origin = 0.0, 0.0, place[a, first]
+        for i in range(first, last):
+            away = smooth[i] * (place[a, i] - origin)
+            centre += away
+            spread += away * (place[a, i] - origin)
         centre /= total
-        for e in range(first, last):
-            spread += smooth[order[e]] * (place[a, order[e]] - centre) ** 2
-        value[1 + a] = centre
+        spread = spread / total - centre * centre
+        value[1 + a] = centre + origin
         # the smoothing itself has a variance of 1/2
-        value[4 + a] = 0.5 * math.log(max(spread / total - 0.4, 0.2))
+        value[4 + a] = 0.5 * math.log(max(spread - 0.4, 0.2))
     value[0] = max(total, 4.0 * top)
 
 
@@ -52,7 +51,6 @@ def _start(
 def _gather(
     first: int,
     last: int,
-    order: IntArray,
     place: Whole,
     low: IntArray,
     counts: Image,
@@ -67,8 +65,7 @@ def _gather(
     counts, variance and, 0 as yet, what the neighbours' profiles have there.
     """
     n = 0
-    for e in range(first, last):
-        i = order[e]
+    for i in range(first, last):
         if usable[i]:
             for a in range(3):
                 cell[a, n] = place[a, i] - low[a]
@@ -130,7 +127,6 @@ def _add_neighbours(
 @njit(nogil=True, cache=True)
 def fit_profiles(
     begin: IntArray,
-    order: IntArray,
     patch_begin: IntArray,
     peak: Whole,
     place: Whole,
@@ -149,6 +145,7 @@ def fit_profiles(
 ) -> None:
     """Least squares of ``sum * x(column) y(row) z(frame)`` to the voxels of each spot.
 
+    Voxels ``begin[s]`` up to ``begin[s + 1]`` are those of spot s, ``place`` (3, voxel).
     Each factor is a Gaussian integrated over a pixel or a frame. Spots ``patch_begin[p]`` up to
     ``patch_begin[p + 1]`` share patch p, in the order of ``peak``, the frames of their maxima:
     the others' present profiles are taken off the counts
@@ -176,17 +173,16 @@ def fit_profiles(
     length = np.zeros((spots, 3), dtype=np.int64)
     top = np.zeros((spots, 3))
     for s in range(spots):
-        highest = order[begin[s]]
+        highest = begin[s]
+        for i in range(begin[s], begin[s + 1]):
+            if counts[i] > counts[highest]:
+                highest = i
         for a in range(3):
-            least, most = place[a, order[begin[s]]], place[a, order[begin[s]]]
-            for e in range(begin[s], begin[s + 1]):
-                least = min(least, place[a, order[e]])
-                most = max(most, place[a, order[e]])
+            least, most = place[a, begin[s]], place[a, begin[s]]
+            for i in range(begin[s], begin[s + 1]):
+                least = min(least, place[a, i])
+                most = max(most, place[a, i])
             low[s, a], length[s, a] = least, most - least + 1
-        for e in range(begin[s], begin[s + 1]):
-            if counts[order[e]] > counts[highest]:
-                highest = order[e]
-        for a in range(3):
             top[s, a] = place[a, highest]
     reach = np.zeros((spots, 3))
     matrix, factor, inverse = (
@@ -205,11 +201,10 @@ def fit_profiles(
                     continue
                 here = value[s]
                 if sweep == 0 or math.isnan(misfit[s]):
-                    _start(begin[s], begin[s + 1], order, place, smooth, here)
+                    _start(begin[s], begin[s + 1], place, smooth, here)
                 n = _gather(
                     begin[s],
                     begin[s + 1],
-                    order,
                     place,
                     low[s],
                     counts,

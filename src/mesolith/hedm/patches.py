@@ -14,9 +14,9 @@ from mesolith.hedm._kernels_patches import (
     cut_patches,
     facts_of_spots,
     join_neighbours,
-    judge_patches,
-    sorted_by_spot,
+    judge_voxels,
     summits_with_seed,
+    voxels_by_spot,
 )
 from mesolith.hedm._kernels_peaks import MASKED, RIM, SATURATED
 from mesolith.hedm._kernels_profile import fit_profiles
@@ -148,28 +148,21 @@ def resolve(
     patch, up, pairs = join_neighbours(
         *(voxels.frame, voxels.row, voxels.column, voxels.smooth, voxels.flags, scratch)
     )
-    state = judge_patches(
-        voxels.frame,
-        voxels.flags,
-        patch,
-        -1 if first_open is None else first_open,
-        -1 if last_open is None else last_open,
+    state = judge_voxels(
+        *(voxels.frame, voxels.flags, patch, up),
+        *(_or_never(first_open), _or_never(last_open)),
     )
-    owner = np.where(up >= 0, patch[up], -1)
-    known = owner >= 0
-    of_voxel = np.where(known, state[owner], 0)
-    at_last = (of_voxel & 4 > 0) | (~known & (voxels.frame == _or_never(last_open)))
-    at_first = (of_voxel & 2 > 0) | (~known & (voxels.frame == _or_never(first_open)))
+    at_last, at_first = state & 4 > 0, state & 6 == 2
     carried = at_last & (not over)
-    left_over = (at_first & ~at_last) | (at_last & over)
-    done = (of_voxel & 1 > 0) & ~at_first & ~at_last
+    left_over = at_first | (at_last & over)
+    done = state == 1
     spots = Measured.none()
     if done.any():
         summit = cut_patches(
             *(voxels.smooth, voxels.variance, up, pairs, gain, NOISE_FACTOR),
             *(search.split_sigmas, search.split_depth),
         )
-        spots = _measured(voxels, np.where(done, summit, -1), patch, gain, frames, search, usual)
+        spots = _measured(voxels, summit, done, patch, gain, frames, search, usual)
         if search.one_voxel < 1.0:
             spots = spots.chosen(spots.share <= search.one_voxel)
         usual.learn(spots)
@@ -188,42 +181,43 @@ def _or_never(frame: int | None) -> int:
 def _measured(
     voxels: Voxels,
     summit: NDArray[np.int32],
+    done: NDArray[np.bool_],
     patch: NDArray[np.int32],
     gain: float,
     frames: float,
     search: PeakSearch,
     usual: UsualWidths,
 ) -> Measured:
-    seeded = np.flatnonzero(summits_with_seed(summit, voxels.flags))
-    seeded = seeded[np.argsort(patch[seeded], kind="stable")]
+    seeded = summits_with_seed(summit, done, voxels.flags)
     count = len(seeded)
     if count == 0:
         return Measured.none()
-    number = np.full(len(voxels) + 1, -1, dtype=np.int32)
-    number[seeded] = np.arange(count)
-    begin, order = sorted_by_spot(number[summit], count)
     home = patch[seeded]
+    order = np.argsort(home, kind="stable")
+    seeded, home = seeded[order], home[order]
     patch_begin = np.append(np.flatnonzero(np.diff(home, prepend=-1)), count)
-    place = np.stack([voxels.column, voxels.row, voxels.frame])
-    usable = voxels.flags & (SATURATED | MASKED) == 0
+    begin, place, (smooth, counts, variance), flags_of_voxels = voxels_by_spot(
+        *(seeded, summit, voxels.frame, voxels.row, voxels.column),
+        *(voxels.smooth, voxels.counts, voxels.variance, voxels.flags),
+    )
+    usable = flags_of_voxels & (SATURATED | MASKED) == 0
     value, covariance = np.zeros((count, 7)), np.zeros((count, 7, 7))
     misfit = np.full(count, np.nan)
     if search.profile:
         fit_profiles(
-            *(begin, order, patch_begin, voxels.frame[seeded], place, voxels.smooth),
-            *(voxels.counts, voxels.variance),
+            *(begin, patch_begin, voxels.frame[seeded], place, smooth, counts, variance),
             *(usable, gain, frames, usual.logarithms, usual.tightness, _SWEEPS),
             *(value, covariance, misfit),
         )
     moments(
-        *(begin, order, place, voxels.counts, voxels.variance, usable),
+        *(begin, place, counts, variance, usable),
         *(gain, frames, np.isnan(misfit), value, covariance),
     )
     maximum, share = np.zeros(count), np.zeros(count)
     pixels, flags = np.zeros(count, np.int64), np.zeros(count, np.int64)
     first_last = np.zeros((count, 2), np.int64)
     facts_of_spots(
-        *(begin, order, voxels.frame, voxels.counts, voxels.variance, voxels.flags),
+        *(begin, place[2], counts, variance, flags_of_voxels),
         *(maximum, pixels, first_last, flags, share),
     )
     sizes = np.diff(patch_begin)

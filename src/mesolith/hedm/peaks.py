@@ -23,7 +23,7 @@ from mesolith.records.field import quantities
 from mesolith.records.spots import Spots
 
 _BLOCK, _LEAST_BACKGROUND = 600, 100
-_MOST_OPEN = 3.0
+_BATCHES, _MOST_OPEN = 2, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
     scratch = scratch_for(series.shape)
     found, ends = [], []
     left_out: list[int] = []
-    carried = Voxels.empty()
+    carried, waiting = Voxels.empty(), []
     for voxels, upto in voxels_of_frames(
         *(series, background, first, last),
         stretch=(begin, end),
@@ -122,9 +122,13 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
         left_out=left_out,
     ):
         over = upto == last
+        # patches that are still open are looked at again: rather seldom than often
+        waiting.append(Voxels.joined(voxels))
+        if len(waiting) < _BATCHES and not over:
+            continue
         _not_endless(series, carried, upto)
         result = resolve(
-            Voxels.joined([carried, *voxels]),
+            Voxels.joined([carried, *waiting]),
             scratch=scratch,
             gain=background.gain,
             frames=background.frames,
@@ -134,7 +138,7 @@ def search_block(series: FrameSeries, first: int, last: int, search: PeakSearch)
             last_open=upto - 1 if more_behind or not over else None,
             over=over,
         )
-        carried = result.carried
+        carried, waiting = result.carried, []
         found.append(result.spots)
         ends.append(result.left_over)
     return PeakBlock(
