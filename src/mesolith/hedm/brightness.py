@@ -232,7 +232,7 @@ def _with_faint(
     """Levels of rings too faint for a mean: from how many spots were found, or their neighbours.
 
     A family that only one phase shows, whose number cannot be used, takes the filters of the
-    rings on both sides.
+    nearest rings on both sides of which anything is seen.
     """
     level = level.copy()
     for one in np.flatnonzero(alike & ~measured):
@@ -240,7 +240,7 @@ def _with_faint(
         rows = rows[:: max(1, len(rows) // 20_000)]
         if len(rows):
             level[one] = _level_by_number(bare[rows], sine[rows], float(found[rows].sum()), detection)
-    known = np.flatnonzero(alike & np.isin(np.arange(len(level)), family))
+    known = np.flatnonzero(alike & (np.bincount(family, found, minlength=len(level)) > 0))
     radius = 1.0 / phases.spacing
     rest = np.setdiff1d(np.arange(len(level)), known)
     if len(known):

@@ -75,10 +75,11 @@ def common_intensities(
         where=total > 0.0,
     )
     value -= _grain_means(value, total)[:, None]
-    value -= np.nan_to_num(np.nanmedian(value, axis=0)) if grains else 0.0
     excess = np.zeros(len(families))
     for f in range(len(families)):
         seen = total[:, f] > 0.0
+        if seen.any():
+            value[seen, f] -= float(np.median(value[seen, f]))
         if seen.sum() > 20:
             spread = 1.4826 * float(np.median(np.abs(value[seen, f])))
             excess[f] = max(spread**2 - float(np.median(1.0 / total[seen, f])), 0.0)

@@ -18,9 +18,9 @@ from scipy.special import betaln, expit, logsumexp
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm.common_intensities import CommonIntensities, intensity_densities
-from mesolith.hedm.telling_reflections import FACTORS, TellingReflections
+from mesolith.hedm.telling_reflections import FACTORS, TellingReflections, at_factors
 
-_SHARE_PRIOR = (1.0, 19.0)  # of the second phase: a trace, five per cent on average
+TRACE = (1.0, 19.0)  # prior of the second phase's share: five per cent on average
 _STEPS = 200
 _SETTLED = 1e-5
 _STRENGTH_SIGMA = math.log(3.0)  # of a weak reflection's strength about the CIF's
@@ -34,7 +34,7 @@ class Mixture:
     """One fitted combination, or the average of all.
 
     ``reflections``, ``intensities``, ``lattice`` (g,) are log likelihood ratios of the first
-    against the second phase; ``first`` (g,) the probability of the first, ``share`` that of the
+    against the second phase; ``first`` and ``second`` (g,) their probabilities, ``share`` that of the
     second and ``share_se`` its error; ``factor`` (t,) what multiplies the
     strength of each telling family, ``intensity_factor`` that of the differences of common ones;
     ``offset`` the relative difference of lattice parameters, second less first; ``score`` the
@@ -45,6 +45,7 @@ class Mixture:
     intensities: FloatArray
     lattice: FloatArray
     first: FloatArray
+    second: FloatArray
     share: float
     share_se: float
     factor: FloatArray
@@ -65,14 +66,16 @@ def fit_mixture(
     length_sigma: FloatArray,
     *,
     stated_offset: float = 0.0,
+    prior: tuple[float, float] = TRACE,
 ) -> Mixture:
     """The average over all combinations.
 
     ``length`` and ``length_sigma`` (g,) are the logarithm of each grain's lattice parameter and
-    its error; ``stated_offset`` the relative difference of those of the CIFs.
+    its error; ``stated_offset`` the relative difference of those of the CIFs; ``prior`` the two
+    numbers of a beta distribution of the second phase's share.
     """
     fits = [
-        _fitted(telling, common, length, length_sigma, stated_offset, *chosen)
+        _fitted(telling, common, length, length_sigma, stated_offset, prior, *chosen)
         for chosen in itertools.product((False, True), (False, True), (0.0, 1.0, -1.0))
     ]
     score = np.array([fit.score for fit in fits])
@@ -92,6 +95,7 @@ def fit_mixture(
         intensities=mean("intensities"),
         lattice=mean("lattice"),
         first=mean("first"),
+        second=mean("second"),
         share=share,
         share_se=math.sqrt(float(spread)),
         factor=mean("factor"),
@@ -107,6 +111,7 @@ def _fitted(
     length: FloatArray,
     length_sigma: FloatArray,
     stated_offset: float,
+    share_prior: tuple[float, float],
     by_reflections: bool,
     by_intensities: bool,
     side: float,
@@ -124,14 +129,14 @@ def _fitted(
     offset = stated_offset + side * 3.0 * spread if side else 0.0
     first_values = np.zeros(common.value.shape[1])
     nothing, share = np.zeros(grains), 0.05
-    fit = Mixture(nothing, nothing, nothing, nothing, share, 0.0, FACTORS[chosen], 0.0, 0.0, 0.0)
+    fit = Mixture(nothing, nothing, nothing, nothing, nothing, share, 0.0, FACTORS[chosen], 0.0, 0.0, 0.0)
     before = -np.inf
     base = np.zeros(grains)
     for _ in range(_STEPS):
         bright_one, bright_two = intensity_densities(common, factor, first_values)
         fit = replace(
             fit,
-            reflections=_at(telling.ratio, chosen),
+            reflections=at_factors(telling.ratio, FACTORS[chosen]),
             intensities=bright_one - bright_two,
             lattice=_lattice_ratio(length, length_sigma, middle, offset, spread),
             factor=FACTORS[chosen],
@@ -145,7 +150,7 @@ def _fitted(
             break
         before = likelihood
         r = expit(fit.ratio + math.log((1.0 - share) / share))
-        alpha, beta = _SHARE_PRIOR
+        alpha, beta = share_prior
         share = (float(np.sum(1.0 - r)) + alpha - 1.0) / (grains + alpha + beta - 2.0)
         share = min(max(share, 1e-9), 1.0 - 1e-9)
         if by_reflections:
@@ -164,36 +169,35 @@ def _fitted(
         score += -0.5 * ((factor - 1.0) / _FACTOR_SIGMA) ** 2 - penalty
     if side:
         score += -0.5 * ((offset - stated_offset) / _OFFSET_SIGMA) ** 2 - penalty
-    shares, plausible = _shares(fit.ratio)
+    shares, plausible = _shares(fit.ratio, share_prior)
     score += float(np.sum(base)) + float(logsumexp(plausible))
     weight = np.exp(plausible - logsumexp(plausible))
-    first = np.zeros(grains)
+    first, second = np.zeros(grains), np.zeros(grains)
     for one_share, w in zip(shares, weight, strict=True):
-        first += w * expit(fit.ratio + math.log((1.0 - one_share) / one_share))
+        odds = fit.ratio + math.log((1.0 - one_share) / one_share)
+        first += w * expit(odds)
+        second += w * expit(-odds)
     share = float(np.sum(weight * shares))
     share_se = math.sqrt(max(float(np.sum(weight * shares**2)) - share**2, 0.0))
-    return replace(fit, first=first, share=share, share_se=share_se, score=score)
+    return replace(fit, first=first, second=second, share=share, share_se=share_se, score=score)
 
 
-def _shares(ratio: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _shares(
+    ratio: FloatArray, share_prior: tuple[float, float]
+) -> tuple[FloatArray, FloatArray]:
     """Shares of the second phase on a grid, and log likelihood and prior of each.
 
     The grid is even in the logarithm of the odds from 1e-5 to 1 - 1e-5.
     """
     odds = np.linspace(-11.5, 11.5, 139)
     shares = expit(odds)
-    alpha, beta = _SHARE_PRIOR
+    alpha, beta = share_prior
     prior = (alpha * np.log(shares) + beta * np.log1p(-shares)) - betaln(alpha, beta)
     prior += math.log(odds[1] - odds[0])
     told = [
         float(np.sum(np.logaddexp(math.log1p(-share) + ratio, math.log(share)))) for share in shares
     ]
     return shares, prior + np.array(told)
-
-
-def _at(table: FloatArray, chosen: IntArray) -> FloatArray:
-    """Sum over families of a table (g, t, k) at the chosen factors (t,)."""
-    return np.asarray(table[:, np.arange(table.shape[1]), chosen].sum(axis=1))
 
 
 def _log_lattice(off: FloatArray, sigma: FloatArray, spread: float) -> FloatArray:

@@ -118,6 +118,18 @@ def weigh_telling(
     return TellingReflections(families, ratio, expected, found, chance)
 
 
+def at_factors(table: FloatArray, factor: FloatArray) -> FloatArray:
+    """Sum over families (g,) of a table (g, t, k) at one factor a family (t,).
+
+    A factor between two of `FACTORS`, as an average is, takes what lies in between.
+    """
+    high = np.clip(np.searchsorted(FACTORS, factor), 1, len(FACTORS) - 1)
+    share = (np.asarray(factor) - FACTORS[high - 1]) / (FACTORS[high] - FACTORS[high - 1])
+    family = np.arange(table.shape[1])
+    low = table[:, family, high - 1] * (1.0 - share)
+    return np.asarray((low + table[:, family, high] * share).sum(axis=1))
+
+
 def _explained(
     sightings: Sightings, family: IntArray, phases: TwoPhases, spots: int
 ) -> NDArray[np.bool_]:
