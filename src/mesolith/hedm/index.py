@@ -23,6 +23,7 @@ from mesolith.hedm.friedel import (
 )
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.match import Matches, SpotLookup, joined_matches
+from mesolith.hedm.measured_errors import measured_factors
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
 from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
 from mesolith.hedm.refine import Refined, refine_grains
@@ -34,6 +35,7 @@ from mesolith.records.spots import Spots
 
 _FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
 _SCALED = 500  # grains that tell by how much the stated errors are off
+_MEASURED, _SETTLED = 4, 1.1  # turns at most, and the largest factor after which none follows
 _DOUBTFUL = 0.5  # completeness below which relatives are tried
 _TANGLED, _TURNS = 1.4, 8  # residuals over the usual that call for turns, and how many
 _MOST_RELATIVES = 5_000  # at once
@@ -324,6 +326,26 @@ class LayerIndex:
             chance[rings] = measured[rings]
         return chance
 
+    def measure_errors(self, grains: Grains) -> tuple[float, float]:
+        """Give spots the errors that residuals show; returns the median factors that it took.
+
+        One is of places, one of omega. Spots that are off by more than they state are met only
+        when they state more, so it is done in turns.
+        """
+        rows = np.unique(np.linspace(0, len(grains) - 1, _SCALED).astype(np.int64))
+        some = grains.rows(rows[: len(grains)])
+        total = np.ones((2, self._spots))
+        for _ in range(_MEASURED):
+            matches = self.match(some)
+            some, refined = self.refine(some, matches, 2)
+            factors = np.stack(measured_factors(self.lookup, matches, refined))
+            self.lookup.rescale(*factors)
+            total *= factors
+            if not factors.size or factors.max() < _SETTLED:
+                break
+        place, omega = np.median(total, axis=1) if self._spots else (1.0, 1.0)
+        return float(place), float(omega)
+
     def likelier_phases(self, grains: Grains, matches: Matches, chance: FloatArray) -> Grains:
         """Grains that another phase of nearly the same lattice explains better, relabelled."""
         if len(self.phases) == 1 or not len(grains):
@@ -370,6 +392,7 @@ def find_grains(index: LayerIndex) -> Found:
             new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
             new = new.rows(np.isfinite(refined.variance))
         if not len(grains):
+            index.measure_errors(new)
             chance = index.chance(new)
         new, new_matches = index.settled(new, index.match(new), chance)
         new, new_matches = index.without_relatives(new, new_matches, chance)
@@ -387,10 +410,7 @@ def find_grains(index: LayerIndex) -> Found:
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
     grains, refined = index.refine(grains, matches, 1)
     grains = index.untangled(grains, matches, refined)
-    first = np.arange(min(len(grains), _SCALED))
-    some, some_matches = grains.rows(first), matches.rows(first)
-    scale = error_scale(index.lookup, some_matches, index.refine(some, some_matches, 1)[1])
-    index.lookup.rescale(*scale)
+    scale = index.measure_errors(grains)
     matches = index.match(grains)
     relabelled = index.likelier_phases(grains, matches, chance)
     if np.any(relabelled.phase != grains.phase):
@@ -401,22 +421,3 @@ def find_grains(index: LayerIndex) -> Found:
     grains, matches, weighed = grains.rows(order), matches.rows(order), weighed.rows(order)
     grains, refined = index.refine(grains, matches, 2)
     return Found(grains, refined, matches, weighed, chance, scale)
-
-
-def error_scale(lookup: SpotLookup, matches: Matches, refined: Refined) -> tuple[float, float]:
-    """Measured over stated standard deviation of the spots: of fast and slow, and of omega.
-
-    From the medians of the residuals, which displaced spots hardly move; 1 where there are
-    fewer than 200 spots.
-    """
-    used = (matches.spot >= 0) & (matches.share > 0.99) & (refined.weight > 0.0)
-    spot = matches.spot[used]
-    if len(spot) < 200:
-        return 1.0, 1.0
-    step = max(1, len(spot) // 100_000)
-    residual, spot = refined.residual[used][::step], spot[::step]
-    precision = lookup.rows[spot][:, [3, 6, 8]]
-    size = np.abs(residual) * np.sqrt(precision)
-    # a normal number is below 0.6745 in half of all cases
-    place, omega = np.median(size[:, :2]) / 0.6745, np.median(size[:, 2]) / 0.6745
-    return float(place), float(omega)
