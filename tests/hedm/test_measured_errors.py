@@ -36,7 +36,7 @@ def test_a_floor_and_a_factor_are_found(outliers: float) -> None:
 def test_spots_that_state_the_same_have_one_factor() -> None:
     size = np.abs(0.7 * np.random.default_rng(3).standard_normal((9_000, 1)))
     curve = error_curve(np.full(9_000, 0.1), size)
-    assert len(curve.stated) == 1
+    assert len(curve.place) == 1
     assert curve.factors(np.array([0.01, 0.1, 1.0])) == pytest.approx([0.7] * 3, rel=0.05)
 
 

@@ -26,7 +26,7 @@ from mesolith.hedm.match import Matches, SpotLookup, joined_matches
 from mesolith.hedm.measured_errors import measured_factors
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
 from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
-from mesolith.hedm.refine import Refined, refine_grains
+from mesolith.hedm.refine import Refined, pulls, refine_grains
 from mesolith.hedm.relatives import coincidence_rotations
 from mesolith.hedm.search import PairMap
 from mesolith.instrument.goniometer import axis_tilt
@@ -96,7 +96,10 @@ NO_GRAINS = Grains(np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0, dtype=np.i
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Accepted grains with all that is known of them, and what of the spots is left."""
+    """Accepted grains with all that is known of them, and what of the spots is left.
+
+    ``scatter`` and ``effective`` (g,) are as `mesolith.hedm.refine.pulls` finds them.
+    """
 
     grains: Grains
     refined: Refined
@@ -104,6 +107,8 @@ class Found:
     evidence: Evidence
     chance: FloatArray
     error_scale: tuple[float, float]
+    scatter: FloatArray
+    effective: FloatArray
 
 
 class LayerIndex:
@@ -420,4 +425,5 @@ def find_grains(index: LayerIndex) -> Found:
     order = order[weighed.accepted[order]]
     grains, matches, weighed = grains.rows(order), matches.rows(order), weighed.rows(order)
     grains, refined = index.refine(grains, matches, 2)
-    return Found(grains, refined, matches, weighed, chance, scale)
+    scatter, effective = pulls(index.lookup, refined, grains.phase, index.table.hkl, matches)
+    return Found(grains, refined, matches, weighed, chance, scale, scatter, effective)

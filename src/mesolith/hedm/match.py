@@ -52,9 +52,9 @@ class SpotLookup:
     """Spots of a layer, sorted so that a prediction finds its neighbours at once.
 
     ``rows`` (n, 9) are fast, slow (px), omega in [0, 2 pi) and the precision 00 01 02 11 12 22;
-    ``order`` (n,) their rows in the `Spots`, ``panel`` (n,) their panels; ``touching`` (n,) tells
-    which were cut out of a patch of several. Saturated spots and those that are cut count as three
-    times as uncertain as they state.
+    ``order`` (n,) their rows in the `Spots`, ``panel`` (n,) their panels, ``intensity`` (n,) their
+    counts; ``touching`` (n,) tells which were cut out of a patch of several. Saturated spots and
+    those that are cut count as three times as uncertain as they state.
     """
 
     def __init__(self, spots: Spots, instrument: Instrument) -> None:
@@ -81,6 +81,7 @@ class SpotLookup:
         # their places are biased beyond what they state
         biased = (spots.saturated | spots.partial)[self.order]
         self.rows[biased, 3:] /= _BIASED**2
+        self.intensity = spots.intensity[self.order]
         self.touching = spots.overlapping[self.order]
         self._some = np.arange(0, len(spots), max(1, len(spots) // 20_000))
         variance = spots.covariance[self.order[self._some]]

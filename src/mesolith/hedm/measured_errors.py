@@ -2,9 +2,9 @@
 
 A spot states the error of its counts and of its profile. What else displaces it, it cannot know:
 a neighbour that was not told apart, a grain that is no point, an axis that wobbles, a background
-whose noise nobody recorded. A bright spot hides more of that than a faint one, and a spot cut out
-of a patch more than one that stands alone. So the ratio of measured to stated error is a curve
-over the stated error, one for either sort.
+whose noise nobody recorded. Nor does it know that the profile of a bright spot, which fits badly,
+has its centre all the same. So the ratio of measured to stated error is a curve over the stated
+error times a curve over the intensity, for spots that stand alone and for those cut out of a patch.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from mesolith.hedm.match import Matches, SpotLookup
 from mesolith.hedm.refine import Refined
 
 _FEWEST, _EACH, _MOST_KNOTS = 200, 1_000, 12
-_NEAR = np.log(1.15)  # stated errors as alike as that are one knot
-_BOUNDS = (0.2, 30.0)
+_NEAR = np.log(1.15)  # values as alike as that are one knot
+_BOUNDS = (0.1, 30.0)
+_TURNS = 3
 _MEDIAN = 0.6745  # of the size of a normal number
 _PARAMETERS = 4.0  # of the twelve of a grain, for each of fast, slow and omega
 _MOST_LEVERAGE = 0.8
@@ -27,14 +28,15 @@ _MOST_LEVERAGE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class ErrorCurve:
-    """Logarithm of measured over stated error (k,) at logarithms of the stated error (k,)."""
+    """Logarithm of measured over stated error (k,) at logarithms of what it hangs on (k,)."""
 
-    stated: FloatArray
+    place: FloatArray
     ratio: FloatArray
 
-    def factors(self, stated: FloatArray) -> FloatArray:
-        """Factor for each stated error (n,); constant beyond the ends of the curve."""
-        return np.asarray(np.exp(np.interp(np.log(stated), self.stated, self.ratio)))
+    def factors(self, values: FloatArray) -> FloatArray:
+        """Factor at each positive value (n,); constant beyond the ends of the curve."""
+        at = np.log(np.maximum(values, np.finfo(np.float64).tiny))
+        return np.asarray(np.exp(np.interp(at, self.place, self.ratio)))
 
 
 def measured_factors(
@@ -56,44 +58,43 @@ def measured_factors(
     total = np.stack([np.bincount(grain, column) for column in information.T], axis=1)
     leverage = np.minimum(_PARAMETERS * information / total[grain], _MOST_LEVERAGE)
     size = np.abs(refined.residual[used]) / stated / np.sqrt(1.0 - leverage)
-    return (
-        _factors(lookup, spot, [0, 1], stated, size),
-        _factors(lookup, spot, [2], stated, size),
-    )
+    return _factors(lookup, spot, size[:, :2], [3, 6]), _factors(lookup, spot, size[:, 2:], [8])
 
 
 def _factors(
-    lookup: SpotLookup, spot: IntArray, axes: list[int], stated: FloatArray, size: FloatArray
+    lookup: SpotLookup, spot: IntArray, size: FloatArray, columns: list[int]
 ) -> FloatArray:
-    of_all = 1.0 / np.sqrt(np.prod(lookup.rows[:, [(3, 6, 8)[a] for a in axes]], axis=1))
-    of_all **= 1.0 / len(axes)
-    mean = np.prod(stated[:, axes], axis=1) ** (1.0 / len(axes))
-    touching = lookup.touching[spot]
-    found = np.empty(len(of_all))
+    """Factors (n,) of all spots from residuals over stated errors, ``size`` (m, axes), of some."""
+    stated = np.exp(-0.5 * np.mean(np.log(lookup.rows[:, columns]), axis=1))
+    found = np.empty(len(stated))
     for sort in (False, True):
-        chosen = touching == sort
-        if np.count_nonzero(chosen) < _FEWEST:
-            chosen = np.ones(len(spot), dtype=np.bool_)
-        curve = error_curve(mean[chosen], size[chosen][:, axes])
-        rows = lookup.touching == sort
-        found[rows] = curve.factors(of_all[rows])
-    return found
+        some = lookup.touching[spot] == sort
+        if np.count_nonzero(some) < _FEWEST:
+            some = np.ones(len(spot), dtype=np.bool_)
+        chosen = spot[some]
+        left, rows = size[some], lookup.touching == sort
+        found[rows] = 1.0
+        for values in (stated, lookup.intensity) * _TURNS:
+            curve = error_curve(values[chosen], left)
+            left = left / curve.factors(values[chosen])[:, None]
+            found[rows] *= curve.factors(values[rows])
+    return np.asarray(np.clip(found, *_BOUNDS))
 
 
-def error_curve(stated: FloatArray, size: FloatArray) -> ErrorCurve:
-    """The curve through medians of ``size`` (n, axes), residuals over ``stated`` (n,)."""
-    order = np.argsort(stated, kind="stable")
+def error_curve(values: FloatArray, size: FloatArray) -> ErrorCurve:
+    """The curve over ``values`` (n,) through medians of ``size`` (n, axes), normal numbers if 1."""
+    order = np.argsort(values, kind="stable")
     parts = np.array_split(order, int(np.clip(len(order) // _EACH, 1, _MOST_KNOTS)))
-    level = np.log([float(np.median(stated[part])) for part in parts])
-    # parts that state the same are one
+    at = np.log(np.maximum([np.median(values[part]) for part in parts], 1e-300))
+    # parts that are alike in it are one
     number = np.zeros(len(parts), dtype=np.int64)
     for k in range(1, len(parts)):
-        first = level[np.flatnonzero(number == number[k - 1])[0]]
-        number[k] = number[k - 1] + (level[k] - first > _NEAR)
-    knots, ratio = [], []
-    for k in range(int(number[-1]) + 1):
-        rows = np.concatenate([parts[j] for j in np.flatnonzero(number == k)])
-        knots.append(float(np.log(np.median(stated[rows]))))
-        middle = float(np.median(size[rows])) / _MEDIAN
-        ratio.append(float(np.log(np.clip(middle, *_BOUNDS))))
-    return ErrorCurve(np.array(knots), np.array(ratio))
+        first = at[np.argmax(number[:k] == number[k - 1])]
+        number[k] = number[k - 1] + (at[k] - first > _NEAR)
+    joined = [
+        np.concatenate([parts[j] for j in np.flatnonzero(number == k)])
+        for k in range(int(number[-1]) + 1)
+    ]
+    middle = np.array([np.median(size[rows]) for rows in joined]) / _MEDIAN
+    place = np.array([np.log(max(np.median(values[rows]), 1e-300)) for rows in joined])
+    return ErrorCurve(place, np.log(np.clip(middle, *_BOUNDS)))
