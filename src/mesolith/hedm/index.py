@@ -17,9 +17,9 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm.hypotheses import NO_GRAINS, Grains
 from mesolith.hedm.layer_index import FIRST_SIGMAS, LayerIndex, Pass
 from mesolith.hedm.look_elsewhere import search_cost
-from mesolith.hedm.match import Matches, SpotLookup
+from mesolith.hedm.match import Matches
 from mesolith.hedm.occupancy import Evidence
-from mesolith.hedm.refine import Refined
+from mesolith.hedm.refine import Refined, pulls
 from mesolith.hedm.second_looks import likelier_phases, settled, untangled, without_relatives
 
 PASSES = (
@@ -28,13 +28,15 @@ PASSES = (
     Pass(10.0, 0.4, 6, 0.4, True, True),
 )
 _MOST_REPEATS = 4  # of the last, while it finds something
-_SCALED = 500  # grains that tell by how much the stated errors are off
 _ONE_IN_A_THOUSAND = math.log(1000.0)  # layers in which chance makes a grain
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Accepted grains with all that is known of them, and what of the spots is left."""
+    """Accepted grains with all that is known of them, and what of the spots is left.
+
+    ``scatter`` and ``effective`` (g,) are as `mesolith.hedm.refine.pulls` finds them.
+    """
 
     grains: Grains
     refined: Refined
@@ -42,6 +44,8 @@ class Found:
     evidence: Evidence
     chance: FloatArray
     error_scale: tuple[float, float]
+    scatter: FloatArray
+    effective: FloatArray
 
     def rows(self, rows: IntArray) -> Found:
         """Some of the grains; spots that only the others explain stay told as explained."""
@@ -52,6 +56,8 @@ class Found:
             self.evidence.rows(rows),
             self.chance,
             self.error_scale,
+            self.scatter[rows],
+            self.effective[rows],
         )
 
 
@@ -73,6 +79,7 @@ def find_grains(index: LayerIndex) -> Found:
             new, refined = index.refine(new, index.match(new, FIRST_SIGMAS), 1)
             new = new.rows(np.isfinite(refined.variance))
         if not len(grains):
+            index.measure_errors(new)
             chance = index.chance(new)
         new, new_matches = settled(index, new, index.match(new), chance)
         new, new_matches = without_relatives(index, new, new_matches, chance)
@@ -88,10 +95,7 @@ def find_grains(index: LayerIndex) -> Found:
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
     grains, refined = index.refine(grains, matches, 1)
     grains = untangled(index, grains, matches, refined)
-    first = np.arange(min(len(grains), _SCALED))
-    some, some_matches = grains.rows(first), matches.rows(first)
-    scale = error_scale(index.lookup, some_matches, index.refine(some, some_matches, 1)[1])
-    index.lookup.rescale(*scale)
+    scale = index.measure_errors(grains)
     matches = index.match(grains)
     relabelled = likelier_phases(index, grains, matches, chance)
     if np.any(relabelled.phase != grains.phase):
@@ -101,25 +105,7 @@ def find_grains(index: LayerIndex) -> Found:
     order = order[weighed.accepted[order]]
     grains, matches, weighed = grains.rows(order), matches.rows(order), weighed.rows(order)
     grains, refined = index.refine(grains, matches, 2)
-    found = Found(grains, refined, matches, weighed, chance, scale)
+    scatter, effective = pulls(index.lookup, refined, grains.phase, index.table.hkl, matches)
+    found = Found(grains, refined, matches, weighed, chance, scale, scatter, effective)
     cost = search_cost(refined.covariance, grains.phase, index.phases, index.settings)
     return found.rows(np.flatnonzero(weighed.ratio - cost >= _ONE_IN_A_THOUSAND))
-
-
-def error_scale(lookup: SpotLookup, matches: Matches, refined: Refined) -> tuple[float, float]:
-    """Measured over stated standard deviation of the spots: of fast and slow, and of omega.
-
-    From the medians of the residuals, which displaced spots hardly move; 1 where there are
-    fewer than 200 spots.
-    """
-    used = (matches.spot >= 0) & (matches.share > 0.99) & (refined.weight > 0.0)
-    spot = matches.spot[used]
-    if len(spot) < 200:
-        return 1.0, 1.0
-    step = max(1, len(spot) // 100_000)
-    residual, spot = refined.residual[used][::step], spot[::step]
-    precision = lookup.rows[spot][:, [3, 6, 8]]
-    size = np.abs(residual) * np.sqrt(precision)
-    # a normal number is below 0.6745 in half of all cases
-    place, omega = np.median(size[:, :2]) / 0.6745, np.median(size[:, 2]) / 0.6745
-    return float(place), float(omega)

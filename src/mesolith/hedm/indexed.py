@@ -16,7 +16,6 @@ from mesolith.hedm.index import Found, find_grains
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import PhaseRings
-from mesolith.hedm.refine import expected_variance
 from mesolith.hedm.standard_setting import setting_operators
 from mesolith.hedm.volumes import volume_shares
 from mesolith.instrument.instrument import Instrument
@@ -151,9 +150,9 @@ def _grains(
     grains, refined = found.grains, found.refined
     lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2) @ setting
     share, share_se = _volume_share(found, index, spots, assignment)
-    freedom = 3.0 * refined.weight.sum(axis=(1, 2)) - 12.0
-    scatter = refined.variance / expected_variance()
-    factor = (_PRIOR_FREEDOM + freedom * scatter) / (_PRIOR_FREEDOM + freedom)
+    freedom = 3.0 * found.effective
+    usual = _usual(found.scatter, freedom)
+    factor = (_PRIOR_FREEDOM * usual + freedom * found.scatter) / (_PRIOR_FREEDOM + freedom)
     return IndexedGrains(
         grain_id=np.arange(len(grains)),
         lattice_vectors=lattice_vectors,
@@ -170,12 +169,20 @@ def _grains(
         spots=_assigned(found).sum(axis=(1, 2)),
         own_spots=found.evidence.own,
         likelihood=found.evidence.ratio,
-        scatter=scatter,
+        scatter=found.scatter,
         volume_share=share,
         volume_share_se=share_se,
         chance=found.chance,
         error_scale=np.array(found.error_scale),
     )
+
+
+def _usual(scatter: FloatArray, freedom: FloatArray) -> float:
+    """Mean scatter of the grains, those beyond thrice the median held there; 1 without any."""
+    if not freedom.sum() > 0.0:
+        return 1.0
+    most = 3.0 * float(np.median(scatter))
+    return float(np.average(np.minimum(scatter, most), weights=freedom))
 
 
 def _volume_share(

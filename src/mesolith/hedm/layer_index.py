@@ -19,6 +19,7 @@ from mesolith.hedm.friedel import (
 from mesolith.hedm.hypotheses import NO_GRAINS, Grains
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.match import Matches, SpotLookup, joined_matches
+from mesolith.hedm.measured_errors import measured_factors
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
 from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
 from mesolith.hedm.refine import Refined, refine_grains
@@ -29,6 +30,8 @@ from mesolith.instrument.instrument import Instrument
 from mesolith.records.spots import Spots
 
 FIRST_SIGMAS, SIGMAS, WIDE_SIGMAS = 5.0, 4.0, 10.0  # how far spots may lie from predictions
+_SCALED = 500  # grains that tell by how much the stated errors are off
+_MEASURED, _SETTLED = 4, 1.1  # turns at most, and the largest factor after which none follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +189,23 @@ class LayerIndex:
         if phase not in self._rotations:
             self._rotations[phase] = coincidence_rotations(self.phases[phase])
         return self._rotations[phase]
+
+    def measure_errors(self, grains: Grains) -> tuple[float, float]:
+        """Give spots the errors that residuals show; returns the median factors that it took.
+
+        One is of places, one of omega. Spots that are off by more than they state are met only
+        when they state more, so it is done in turns.
+        """
+        rows = np.unique(np.linspace(0, len(grains) - 1, _SCALED).astype(np.int64))
+        some = grains.rows(rows[: len(grains)])
+        total = np.ones((2, self.count))
+        for _ in range(_MEASURED):
+            matches = self.match(some)
+            some, refined = self.refine(some, matches, 2)
+            factors = np.stack(measured_factors(self.lookup, matches, refined))
+            self.lookup.rescale(*factors)
+            total *= factors
+            if not factors.size or factors.max() < _SETTLED:
+                break
+        place, omega = np.median(total, axis=1) if self.count else (1.0, 1.0)
+        return float(place), float(omega)

@@ -52,14 +52,12 @@ class SpotLookup:
     """Spots of a layer, sorted so that a prediction finds its neighbours at once.
 
     ``rows`` (n, 9) are fast, slow (px), omega in [0, 2 pi) and the precision 00 01 02 11 12 22;
-    ``order`` (n,) their rows in the `Spots`, ``panel`` (n,) their panels. ``scale`` multiplies
-    the stated standard deviations of places and of omega; saturated spots and those that are cut
-    count as three times as uncertain as they state.
+    ``order`` (n,) their rows in the `Spots`, ``panel`` (n,) their panels, ``intensity`` (n,) their
+    counts; ``touching`` (n,) tells which were cut out of a patch of several. Saturated spots and
+    those that are cut count as three times as uncertain as they state.
     """
 
-    def __init__(
-        self, spots: Spots, instrument: Instrument, scale: tuple[float, float] = (1.0, 1.0)
-    ) -> None:
+    def __init__(self, spots: Spots, instrument: Instrument) -> None:
         self.source, self.panels = kernel_arrays(instrument)
         self.ranges = np.ascontiguousarray(spots.omega_range)
         tiles = np.ceil(self.panels[:, [15, 14]].max(axis=0) / _TILE).astype(np.int64)
@@ -83,18 +81,20 @@ class SpotLookup:
         # their places are biased beyond what they state
         biased = (spots.saturated | spots.partial)[self.order]
         self.rows[biased, 3:] /= _BIASED**2
-        self._sigma = np.array([1.0, 1.0, 1.0])
-        if len(spots):
-            spread = np.sqrt(np.diagonal(spots.covariance, axis1=1, axis2=2))
-            self._sigma = np.quantile(spread[:: max(1, len(spread) // 20_000)], 0.999, axis=0)
-        self.rescale(*scale)
+        self.intensity = spots.intensity[self.order]
+        self.touching = spots.overlapping[self.order]
+        self._some = np.arange(0, len(spots), max(1, len(spots) // 20_000))
+        variance = spots.covariance[self.order[self._some]]
+        self._spread = np.sqrt(np.diagonal(variance, axis1=1, axis2=2))
+        self._sigma = _far(self._spread)
 
-    def rescale(self, place: float, omega: float) -> None:
-        """Multiply the standard deviations of places and of omega, for all spots alike."""
-        self.rows[:, [3, 4, 6]] /= place**2
-        self.rows[:, [5, 7]] /= place * omega
+    def rescale(self, place: FloatArray, omega: FloatArray) -> None:
+        """Multiply the standard deviations of places and of omega of each spot, (n,) each."""
+        self.rows[:, [3, 4, 6]] /= place[:, None] ** 2
+        self.rows[:, [5, 7]] /= (place * omega)[:, None]
         self.rows[:, 8] /= omega**2
-        self._sigma = self._sigma * np.array([place, place, omega])
+        self._spread = self._spread * np.column_stack([place, place, omega])[self._some]
+        self._sigma = _far(self._spread)
 
     def match(
         self,
@@ -143,6 +143,11 @@ class SpotLookup:
         )
         kernels.share_spots(spot, square, sigmas**2, len(self.rows), share)
         return Matches(spot, square, expected, share)
+
+
+def _far(spread: FloatArray) -> FloatArray:
+    """Standard deviations (3,) that one spot in a thousand exceeds."""
+    return np.asarray(np.quantile(spread, 0.999, axis=0)) if len(spread) else np.ones(3)
 
 
 def _precision(covariance: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm import _kernels_refine as kernels
+from mesolith.hedm._kernels_pull import pulls_on_grains
 from mesolith.hedm.match import Matches, SpotLookup
 
 
@@ -93,9 +94,44 @@ def refine_grains(
     return refined
 
 
+def pulls(
+    lookup: SpotLookup, refined: Refined, phase: IntArray, table: FloatArray, matches: Matches
+) -> tuple[FloatArray, FloatArray]:
+    """Mean squared residual of each grain, every spot counted as much as it decides, (g,).
+
+    Over what it is on average where the stated errors are right. The second array is how many
+    spots of equal leverage would decide as these do.
+    """
+    scatter, effective = np.empty(len(phase)), np.empty(len(phase))
+    pulls_on_grains(
+        refined.reciprocal,
+        refined.position,
+        phase,
+        table,
+        matches.spot,
+        matches.share,
+        lookup.rows,
+        lookup.panel,
+        lookup.source,
+        lookup.panels,
+        refined.covariance,
+        scatter,
+        effective,
+    )
+    size, density, weight = _normal_sizes()
+    expected = np.sum(density * weight**2 * size**2) / (3.0 * np.sum(density * weight))
+    return scatter / float(expected), effective
+
+
 def expected_variance() -> float:
     """What ``variance`` is on average where the stated errors are right: a little below 1."""
+    size, density, weight = _normal_sizes()
+    return float(np.sum(density * weight * size**2) / (3.0 * np.sum(density * weight)))
+
+
+def _normal_sizes() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Lengths of normal residuals in three coordinates, how dense they lie, their weights."""
     size = np.linspace(0.0, 12.0, 2_401)
     density = size**2 * np.exp(-0.5 * size**2)
     weight = np.array([kernels.robust_weight(float(value) ** 2) for value in size])
-    return float(np.sum(density * weight * size**2) / (3.0 * np.sum(density * weight)))
+    return size, density, weight

@@ -172,4 +172,6 @@ def unit_sphere_volume(sigmas: float = SIGMAS) -> float:
 
 def lookup_of(spots: Spots, instrument: Instrument, error_scale: FloatArray) -> SpotLookup:
     """The spots of a layer, their errors scaled as indexing measured them."""
-    return SpotLookup(spots, instrument, (float(error_scale[0]), float(error_scale[1])))
+    lookup = SpotLookup(spots, instrument)
+    lookup.rescale(*(np.full(len(spots), float(factor)) for factor in error_scale))
+    return lookup

@@ -21,7 +21,8 @@ class IndexedGrains(Record):
     11 22 33 23 13 12 (tensor shears) of the lattice about itself. ``likelihood`` is the logarithm
     of how much likelier the spots are with the grain than by chance, after better grains took
     theirs; ``completeness`` is reported beside it and decides nothing unless asked to.
-    ``scatter`` is the mean squared residual over the one that the covariance stands for.
+    ``scatter`` is the mean squared residual over the stated, each spot counted as much as it
+    decides about the grain.
     ``volume_share`` is the grain's share in the volume of all, from intensities; NaN where no
     spot of its own says. Its error is from the scatter of the grain's spots.
     """
