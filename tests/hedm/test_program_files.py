@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from mesolith.axes import FloatArray
 from mesolith.crystal.lattice import basis_from_lattice
-from mesolith.errors import InvalidValueError, SettingsError
+from mesolith.errors import InputError, InvalidValueError, SettingsError
+from mesolith.hedm.exports import write_hexrd_folder, write_imaged11_folder, write_midas_folder
 from mesolith.hedm.indexed import grain_map_from_indexed
 from mesolith.hedm.program_files import (
     write_detector_files,
@@ -20,7 +22,7 @@ from mesolith.hedm.program_files import (
 from mesolith.instrument.goniometer import Goniometer
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.predict import predict_spots
-from mesolith.instrument.station import station_calibration
+from mesolith.instrument.station import StationCalibration, station_calibration
 from mesolith.io.grain_file import GrainErrors
 from mesolith.io.hexrd import grain_map_from_hexrd, read_hexrd
 from mesolith.io.imaged11 import grain_map_from_ubi, read_grains_h5, read_ubi
@@ -28,9 +30,12 @@ from mesolith.io.instrument_formats import read_instrument
 from mesolith.io.midas import read_midas
 from mesolith.io.midas_h5 import read_midas_h5
 from mesolith.numerics.rotations import matrix_from_quaternion, random_quaternions
+from mesolith.records.cell import Cell, State
 from mesolith.records.grains import GrainMap
+from mesolith.records.spots import Spots
 from tests.hedm.layers import station
 from tests.hedm.test_indexed import CUBIC, grains_of
+from tests.hedm.virtual_layers import layer
 
 ERRORS = GrainErrors()
 CROOKED = Goniometer(0.02, 0.0)
@@ -143,6 +148,36 @@ def test_a_written_detector_puts_spots_where_they_were(
     for name in ("fast", "slow", "omega"):
         one, two = getattr(ours, name), getattr(theirs, name)
         assert np.allclose(one, two, atol=1e-6, equal_nan=True), name
+
+
+def test_a_cell_is_exported_as_a_folder(grain_map: GrainMap, tmp_path: Path) -> None:
+    """Grains read from files stay on the axes they came on; those of frames lean with the stage."""
+    station_record = station_calibration(station(wedge=0.02), None, source="detector file")
+    spots = layer(2, 4).spots
+    read = replace(grain_map, error_source="given")
+    of_frames = {GrainMap: lambda: grain_map, Spots: lambda: replace(spots, panel_name=("flat",))}
+    cell = Cell(
+        "a",
+        {},
+        (State("pristine", 0, {}, of_frames), State("plating 1", 1, {}, {GrainMap: lambda: read})),
+        {StationCalibration: lambda: station_record},
+    )
+    folder = tmp_path / "imaged11"
+    write_imaged11_folder(cell, folder)
+    names = {path.name for path in folder.iterdir()}
+    assert {"0_pristine_grains.map", "0_pristine_detector.par", "0_pristine_peaks.flt"} <= names
+    assert "1_plating_1_grains.map" in names
+    assert "1_plating_1_detector.par" not in names
+    first, second = (
+        _ubi(folder / f"{stem}_grains.map", grain_map) for stem in ("0_pristine", "1_plating_1")
+    )
+    assert np.allclose(_vectors(second), _vectors(grain_map))
+    assert not np.allclose(_vectors(first), _vectors(grain_map), atol=0.01)
+    for write, name in ((write_midas_folder, "Grains.csv"), (write_hexrd_folder, "grains.out")):
+        write(cell, tmp_path / name)
+        assert (tmp_path / name / f"1_plating_1_{name}").is_file()
+    with pytest.raises(InputError, match="has no grain map to export"):
+        write_midas_folder(Cell("b", {}, ()), tmp_path / "none")
 
 
 def test_what_a_program_has_no_word_for_is_said(grain_map: GrainMap, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mesolith.link.balance import reference_from_equilibrium
 from mesolith.link.stress import REFERENCE_MODE, stressed_grain_map
 from mesolith.link.stress_errors import FORM, von_mises_derivative, von_mises_error
 from mesolith.pipeline.work import Source, Work, read_remarks
+from mesolith.records.field import CommonMode
 from mesolith.records.grains import GrainMap
 from mesolith.records.reference import Reference
 from tests.link.polycrystal import MATERIAL, Polycrystal, all_tracked, polycrystal
@@ -139,6 +140,30 @@ def test_a_die_and_a_drift_are_modes_of_their_own() -> None:
         "radial stress of the die",
         "dilatation of b",
     ]
+
+
+def test_what_scales_all_lattices_counts_against_a_given_reference_alone() -> None:
+    grain_map = polycrystal(36, count=50).grain_map()
+    relative = np.zeros_like(grain_map.lattice)
+    relative[:, :3] = grain_map.lattice[:, :3] / 2.0e6
+    scale = CommonMode("distance", 60.0, "um", {"lattice": relative})
+    scaled = replace(grain_map, common_modes=(scale,))
+    final, reference = _final(scaled)
+    assert "distance" not in {mode.name for mode in final.common_modes}
+    final = stressed_grain_map(
+        scaled, replace(reference, mode="given"), state="s", materials=[MATERIAL]
+    )
+    (mode,) = (mode for mode in final.common_modes if mode.name == "distance")
+    longer = grain_map.lattice.copy()
+    longer[:, :3] *= 1.0 + 60.0 / 2.0e6
+    other = stressed_grain_map(
+        replace(scaled, lattice=longer), reference, state="s", materials=[MATERIAL]
+    )
+    for name in ("strain", "stress_hydrostatic"):
+        ours, theirs = getattr(final, name), getattr(other, name)
+        moved = np.broadcast_to(mode.sigma * mode.derivatives[name], ours.shape)
+        assert np.abs(moved).max() > 0.0
+        assert np.allclose(theirs - ours, moved, atol=0.01 * np.abs(moved).max()), name
 
 
 def test_assumed_errors_give_way_to_larger_measured_ones() -> None:

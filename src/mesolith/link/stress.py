@@ -88,7 +88,8 @@ def stressed_grain_map(
     grain_map
         Where the errors were only assumed and tracked pairs show larger ones, those are taken and
         ``error_source`` becomes "estimated". Common modes: the reference lattice (the same for
-        all states), the unknown radial stress of a die, the drift of this state.
+        all states), the unknown radial stress of a die, the drift of this state, and with a given
+        reference what scales all lattices as read.
 
     Raises
     ------
@@ -184,6 +185,14 @@ def _common_modes(
         modes.append(CommonMode(RADIAL_MODE, float(reference.radial_se[row]), "1", derivatives))
     if reference.drift_sigma > 0.0:
         modes.append(CommonMode(f"{DRIFT_MODE} {state}", reference.drift_sigma, "1", rise))
+    if reference.mode == "given":
+        # a reference from the same lattices shares what scales them all; a given one does not
+        for mode in grain_map.common_modes:
+            if "lattice" in mode.derivatives and len(grain_map):
+                by_length = mode.derivatives["lattice"][:, :3] / grain_map.lattice[:, :3]
+                relative = float(np.mean(by_length))
+                scaled = {name: relative * values for name, values in rise.items()}
+                modes.append(CommonMode(mode.name, mode.sigma, mode.unit, scaled))
     return tuple(modes)
 
 
