@@ -36,6 +36,7 @@ from mesolith.records.spots import Spots
 _FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
 _SCALED = 500  # grains that tell by how much the stated errors are off
 _MEASURED, _SETTLED = 4, 1.1  # turns at most, and the largest factor after which none follows
+_WRONG = 3.0  # times what most spots state: no error of spots
 _DOUBTFUL = 0.5  # completeness below which relatives are tried
 _TANGLED, _TURNS = 1.4, 8  # residuals over the usual that call for turns, and how many
 _MOST_RELATIVES = 5_000  # at once
@@ -332,24 +333,29 @@ class LayerIndex:
         return chance
 
     def measure_errors(self, grains: Grains) -> tuple[float, float]:
-        """Give spots the errors that residuals show; returns the median factors that it took.
+        """Give spots the errors that residuals show; returns the median factors of place and omega.
 
-        One is of places, one of omega. Spots that are off by more than they state are met only
-        when they state more, so it is done in turns.
+        Spots that are off by more than they state are met only when they state more, so it is
+        done in turns. Where most would have to state several times more, the station is wrong or
+        the grains are, with wider errors anything would fit, and all stays as it is.
         """
         rows = np.unique(np.linspace(0, len(grains) - 1, _SCALED).astype(np.int64))
         some = grains.rows(rows[: len(grains)])
         total = np.ones((2, self._spots))
+        middle = np.ones(2)
         for _ in range(_MEASURED):
             matches = self.match(some)
             some, refined = self.refine(some, matches, 2)
             factors = np.stack(measured_factors(self.lookup, matches, refined))
             self.lookup.rescale(*factors)
             total *= factors
-            if not factors.size or factors.max() < _SETTLED:
+            middle = np.median(total, axis=1) if self._spots else middle
+            if middle.max() > _WRONG:
+                self.lookup.rescale(*(1.0 / total))
+                return 1.0, 1.0
+            if factors.max(initial=1.0) < _SETTLED:
                 break
-        place, omega = np.median(total, axis=1) if self._spots else (1.0, 1.0)
-        return float(place), float(omega)
+        return float(middle[0]), float(middle[1])
 
     def likelier_phases(self, grains: Grains, matches: Matches, chance: FloatArray) -> Grains:
         """Grains that another phase of nearly the same lattice explains better, relabelled."""
