@@ -14,7 +14,7 @@ from mesolith.hedm import _kernels_refine as kernels
 from mesolith.hedm.match import MISSED, UNSEEN, Matches, SpotLookup, joined_matches
 from mesolith.hedm.occupancy import chance_occupancy, weigh_grains
 from mesolith.hedm.phase_rings import reflection_table
-from mesolith.hedm.refine import expected_variance, refine_grains
+from mesolith.hedm.refine import expected_variance, pulls, refine_grains
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.predict import linearise_spots, predict_spots
 from mesolith.records.spots import Spots
@@ -233,6 +233,47 @@ def test_a_displaced_spot_hardly_moves_its_grain() -> None:
     assert np.all(np.abs(moved.position - plain.position)[0] < 0.5 * sd[:3])
     strain = moved.reciprocal[0] @ np.linalg.inv(plain.reciprocal[0]) - np.eye(3)
     assert np.abs(strain + strain.T).max() < 2.0 * sd[6:].max()
+
+
+def test_pulls_against_matrices_written_out() -> None:
+    spots, reciprocal, position = scene(UPRIGHT, 1)
+    lookup = SpotLookup(spots, UPRIGHT)
+    lookup.rows[::7, 1] += 0.2
+    phase = ONE_PHASE[:1]
+    matches = lookup.match(reciprocal, position, phase, TABLE.hkl, pole=POLE)
+    refined = refine_grains(lookup, reciprocal, position, phase, TABLE.hkl, matches, steps=6)
+    scatter, effective = pulls(lookup, refined, phase, TABLE.hkl, matches)
+
+    used = matches.spot[0] >= 0
+    rows = lookup.order[matches.spot[0][used]]
+    moved = lookup.rows[matches.spot[0][used]]
+    g = TABLE.hkl[0, np.nonzero(used)[0]] @ refined.reciprocal[0].T
+    spot = linearise_spots(
+        UPRIGHT, g, refined.position[0], near_omega=moved[:, 2], panel=spots.panel[rows]
+    )
+    residual = moved[:, :3] - spot.value
+    residual[:, 2] = np.angle(np.exp(1j * residual[:, 2]))
+    levers, moves = [], []
+    for k in range(len(g)):
+        turn = [np.cross(axis, g[k]) for axis in np.eye(3)]
+        bend = []
+        for i, j in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)):
+            strain = np.zeros((3, 3))
+            strain[i, j] = strain[j, i] = 1.0
+            bend.append(-strain @ g[k])
+        own = np.hstack([spot.by_position[k], spot.by_g[k] @ np.array(turn + bend).T])
+        precision = np.linalg.inv(spots.covariance[rows[k]])
+        weight = kernels.robust_weight(float(residual[k] @ precision @ residual[k]))
+        force = weight * own.T @ precision @ residual[k]
+        lever = weight * np.trace(precision @ own @ refined.covariance[0] @ own.T)
+        levers.append(lever)
+        moves.append(force @ refined.covariance[0] @ force / (1.0 - lever / 3.0))
+    assert effective[0] == pytest.approx(np.sum(levers) ** 2 / np.sum(np.square(levers)), rel=1e-3)
+    # every seventh spot is off by two standard deviations besides
+    assert 1.05 < scatter[0] < 1.6
+    expected = np.sum(moves) / np.sum(levers)
+    # 0.9346 is what right errors give: the mean of weight^2 square over three times the weight's
+    assert scatter[0] == pytest.approx(expected / 0.9346, rel=1e-3)
 
 
 def test_a_saturated_spot_is_trusted_less() -> None:

@@ -32,6 +32,7 @@ from mesolith.records.spots import Spots
 FIRST_SIGMAS, SIGMAS, WIDE_SIGMAS = 5.0, 4.0, 10.0  # how far spots may lie from predictions
 _SCALED = 500  # grains that tell by how much the stated errors are off
 _MEASURED, _SETTLED = 4, 1.1  # turns at most, and the largest factor after which none follows
+_WRONG = 3.0  # times what most spots state: no error of spots
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,21 +192,26 @@ class LayerIndex:
         return self._rotations[phase]
 
     def measure_errors(self, grains: Grains) -> tuple[float, float]:
-        """Give spots the errors that residuals show; returns the median factors that it took.
+        """Give spots the errors that residuals show; returns the median factors of place and omega.
 
-        One is of places, one of omega. Spots that are off by more than they state are met only
-        when they state more, so it is done in turns.
+        Spots that are off by more than they state are met only when they state more, so it is
+        done in turns. Where most would have to state several times more, the station is wrong or
+        the grains are, with wider errors anything would fit, and all stays as it is.
         """
         rows = np.unique(np.linspace(0, len(grains) - 1, _SCALED).astype(np.int64))
         some = grains.rows(rows[: len(grains)])
         total = np.ones((2, self.count))
+        middle = np.ones(2)
         for _ in range(_MEASURED):
             matches = self.match(some)
             some, refined = self.refine(some, matches, 2)
             factors = np.stack(measured_factors(self.lookup, matches, refined))
             self.lookup.rescale(*factors)
             total *= factors
-            if not factors.size or factors.max() < _SETTLED:
+            middle = np.median(total, axis=1) if self.count else middle
+            if middle.max() > _WRONG:
+                self.lookup.rescale(*(1.0 / total))
+                return 1.0, 1.0
+            if factors.max(initial=1.0) < _SETTLED:
                 break
-        place, omega = np.median(total, axis=1) if self.count else (1.0, 1.0)
-        return float(place), float(omega)
+        return float(middle[0]), float(middle[1])
