@@ -100,20 +100,6 @@ def explain_failure(
                 f"A lattice of {lengths} angstrom would fit; so would a distance or a wavelength "
                 "that is as much off. Correct the one that is wrong.",
             )
-    return wrong_sense(spots, instrument, phases, settings, explained)
-
-
-def wrong_sense(
-    spots: Spots,
-    instrument: Instrument,
-    phases: tuple[PhaseRings, ...],
-    settings: IndexSettings,
-    explained: int,
-) -> Reason | None:
-    """That omega runs the other way, where grains then explain twice as many as ``explained``.
-
-    Half of the reflections of some grains meet spots also in the wrong sense.
-    """
     turned = LayerIndex(reversed_rotation(spots), instrument, phases, settings)
     other = turned.search(np.zeros(len(spots), dtype=np.bool_), PASSES[0])
     if len(other) >= _LEAST_GRAINS:

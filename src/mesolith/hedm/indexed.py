@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray
 from mesolith.crystal.lattice import basis_from_lattice, lattice_from_basis
 from mesolith.errors import ContradictionError, InvalidValueError
-from mesolith.hedm.agreement import explain_failure, wrong_sense
+from mesolith.hedm.agreement import explain_failure
 from mesolith.hedm.index import Found, find_grains
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.layer_index import LayerIndex
@@ -28,7 +28,6 @@ from mesolith.records.spots import Spots
 FROM_SPOTS = "least squares on the spots, scaled by their residuals"  # a map's error source
 _PRIOR_FREEDOM = 50.0  # how firmly one grain's scatter is held to that of all
 _POOR = 0.3  # completeness of half of the grains below which something is wrong
-_FEW = 0.3  # share of spots that belong to grains, below which the other sense is tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +81,11 @@ def index_spots(
     index = LayerIndex(spots, instrument, phases, settings)
     found = find_grains(index)
     complete = found.evidence.completeness
-    explained = int(found.evidence.explained.sum())
-    reason = None
     if len(spots) and (not len(complete) or float(np.median(complete)) < _POOR):
+        explained = int(found.evidence.explained.sum())
         reason = explain_failure(spots, instrument, phases, settings, explained)
-    elif explained < _FEW * len(spots):
-        reason = wrong_sense(spots, instrument, phases, settings, explained)
-    if reason is not None:
-        raise ContradictionError(reason.what, remedy=reason.remedy)
+        if reason is not None:
+            raise ContradictionError(reason.what, remedy=reason.remedy)
     setting = setting_operators(
         np.asarray(np.linalg.inv(found.grains.reciprocal).swapaxes(1, 2), dtype=np.float64),
         found.grains.phase,
