@@ -34,6 +34,7 @@ from mesolith.io.frames import open_frames
 from mesolith.io.frames_ge import write_ge
 
 RATE, CORES, BLOCK, FIRST = 60.0, 2, 600, 900
+GRAINS = 3_000
 PULLS = (0.85, 1.15)
 SATURATION = 16383.0
 STEP = np.deg2rad(0.1)
@@ -73,15 +74,17 @@ def bytes_a_second() -> float:
 
 
 def bytes_a_frame(series: FrameSeries, voxels: float) -> dict[str, float]:
-    """Bytes that the search moves for one frame, by what for."""
+    """Bytes that the search moves for one frame, by what for; read and written count apart."""
     size = float(np.prod(series.shape))
+    sampled = 26.0 / 128.0  # rows, and of these the columns, that say how bright a frame is
     return {
-        "file to memory": 2 * 2 * size,
-        "memory to window": 2 * 2 * size,
-        "background of the frame": (2 + 4 + 4) * size / 16.0,
-        "frame, level and threshold, once a batch of 10": 2 * size * 12 / 10 + 8 * size / 10,
-        "samples of the block": 2 * size * (128 + 32 * 4) / BLOCK,
-        "voxels": 8 * 25.0 * voxels,
+        "file to window": 2 * 2 * size,
+        "last two frames of a batch to the next": 2 * 2 * size * 2 / 10,
+        "brightness of the frame": (2 * sampled + 12 * sampled**2) * size,
+        "frame, level, threshold and mask, once a batch of 10": 2 * size * 12 / 10 + 9 * size / 10,
+        "level, variance and mask of voxels, once a batch of 10": 9 * size / 10,
+        "26 samples of four frames, in each half of the block": 2 * size * 26 * (2 * 4 + 4) / 300,
+        "voxels: gathered, joined to a list, cut, sorted by spot": 6 * 25.0 * voxels,
     }
 
 
@@ -143,12 +146,16 @@ def main() -> int:
         series = opened(path)
         spots = join_blocks(series, [block for block, *_ in answers])
         limit = bytes_a_second()
-        moved = bytes_a_frame(series, 5.0 * float(spots.pixels.sum()) / count)
+        moved = bytes_a_frame(series, 3.6 * float(spots.pixels.sum()) / count)
     cpu = sum(seconds for _, seconds, _ in answers) / count
     held = [megabytes for *_, megabytes in answers]
     quality = judged(spots, frames.spots, frames.station.omega_start + FIRST * STEP, count)
     total = sum(moved.values())
-    print(f"{len(spots) / count:.0f} spots a frame, {len(scene.fragments)} grains")
+    grains = len(scene.fragments)
+    print(
+        f"{len(spots) / count:.0f} spots found a frame, {grains} grains in the layer, "
+        f"{grains / GRAINS:.2f} times those of the bar"
+    )
     print(f"{count / wall:.1f} frames/s on {CORES} cores, {1e3 * cpu:.1f} ms CPU a frame")
     print(
         f"{total / 1e6:.0f} MB move for a frame; copying alone allows {limit / total:.0f}/s a core"
@@ -159,12 +166,14 @@ def main() -> int:
     pulls = np.array([values["pulls"] for low, values in quality.items() if float(low) >= 500])
     met = bool(
         count / wall >= RATE
+        and grains >= GRAINS
         and max(held) < 1.15 * max(little)
         and np.all((pulls > PULLS[0]) & (pulls < PULLS[1]))
     )
     result = {
         "draw": options.draw,
         "frames": count,
+        "grains": grains,
         "spots_a_frame": len(spots) / count,
         "frames_a_second": count / wall,
         "cpu_ms_a_frame": 1e3 * cpu,

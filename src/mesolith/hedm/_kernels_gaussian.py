@@ -150,4 +150,4 @@ def normal_equations(
             m6 += weighed * slope[6, e]
         matrix[a, 0], matrix[a, 1], matrix[a, 2], matrix[a, 3] = m0, m1, m2, m3
         matrix[a, 4], matrix[a, 5], matrix[a, 6], vector[a] = m4, m5, m6, v
-    return chi
+    return float(chi)

@@ -112,6 +112,8 @@ def background_from_frames(
     samples = np.empty((count, *shape), np.uint16 if whole else np.float32)
     for k, frame in enumerate(chosen):
         samples[k] = _summed(series, int(frame), group, last)
+    samples = _alike(samples)
+    count = len(samples)
     failed = _fill_failed(samples) & ~mask
     mask = mask | failed
     sort_samples(samples, exchange_network(count))
@@ -222,18 +224,29 @@ def _summed(series: FrameSeries, first: int, group: int, last: int) -> NDArray[n
     return np.minimum(total, 65535).astype(np.uint16)
 
 
+def _alike(samples: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Samples without those whose middle pixel has four times the usual counts, or a quarter."""
+    middle = np.array([float(np.median(one[::16, ::16])) for one in samples])
+    usual = float(np.nanmedian(middle))
+    alike = (middle <= max(4.0 * usual, usual + 4.0)) & (middle >= min(0.25 * usual, usual - 4.0))
+    return samples if alike.all() or not alike.any() else samples[alike]
+
+
 def _fill_failed(samples: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Give pixels that hold no number in some samples their median; True where most are such."""
     failed = np.zeros(samples.shape[1:], dtype=np.bool_)
     if samples.dtype == np.uint16:
         return failed
-    wrong = ~np.isfinite(samples)
-    some = wrong.any(axis=0)
-    if some.any():
-        failed = wrong.sum(axis=0) > _OFTEN * len(samples)
-        values = np.where(wrong[:, some], np.nan, samples[:, some].astype(np.float64))
-        values[:, failed[some]] = 0.0
-        samples[:, some] = np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
+    for begin in range(0, samples.shape[1], 64):
+        rows = slice(begin, begin + 64)
+        part = samples[:, rows]
+        wrong = ~np.isfinite(part)
+        some = wrong.any(axis=0)
+        if some.any():
+            failed[rows] = wrong.sum(axis=0) > _OFTEN * len(samples)
+            values = np.where(wrong, np.nan, part.astype(np.float64))[:, some]
+            values[:, failed[rows][some]] = 0.0
+            part[:, some] = np.where(np.isnan(values), np.nanmedian(values, axis=0), values)
     return failed
 
 
@@ -291,6 +304,8 @@ def _noise(
         full = pixels >= 50
         if not full.any():
             full = pixels > 0
+        if not full.any():
+            break  # every pixel saw a spot: what the first round says of all must do
         level = total[full] / pixels[full]
         variance = (distance[full] / pixels[full] / quantile) ** 2
         weight = pixels[full].astype(np.float64)

@@ -16,7 +16,8 @@ Image = NDArray[np.float32]
 
 TILE = 128
 _TILE_SAMPLES = 24
-_LEAST_KEPT, _MOST_CHANGE, _MOST_LIT = 0.5, 3.0, 0.5
+_LEAST_KEPT, _MOST_LIT = 0.5, 0.5
+_LEAST_CHANGE, _MOST_CHANGE = -0.75, 3.0
 
 
 class FrameWindow:
@@ -25,8 +26,8 @@ class FrameWindow:
     ``offsets`` (slot, tile, tile) is by how much the background of a frame is above that of the
     block, relative. ``blind`` (slot + 1,) begins one frame earlier and tells which frames show
     neither background nor spots: more than half of what was looked at is saturated, is no number
-    or lies outside the noise, or the light is four times that of the block. They are taken out as
-    if they had not been measured, and are counted in ``left_out``.
+    or lies outside the noise, or counts are four times those of the block or a quarter of them.
+    They are taken out as if they had not been measured, and are listed in ``left_out``.
     """
 
     def __init__(
@@ -89,7 +90,8 @@ class FrameWindow:
         """Offsets of a frame's tiles; whether the frame is blind."""
         frame, sample = self.frames[slot], self._sample
         kept = tile_offsets(frame, sample.pixel, sample.level, sample.noise, self.offsets[slot])
-        if kept < _LEAST_KEPT or float(np.median(self.offsets[slot])) > _MOST_CHANGE:
+        change = float(np.median(self.offsets[slot]))
+        if kept < _LEAST_KEPT or not _LEAST_CHANGE < change < _MOST_CHANGE:
             return True
         limit = self.series.saturation
         if limit is None:

@@ -70,7 +70,7 @@ class FrameSeries:
         return self.source.read(len(self) - 1 - frame if self.backwards else frame)
 
     def read_into(self, frame: int, out: Frame) -> None:
-        """Frame in the order of ``omega`` into ``out`` [slow, fast], which may be of a wider type."""
+        """Frame in the order of ``omega`` into ``out`` [slow, fast], of its type or wider."""
         at = len(self) - 1 - frame if self.backwards else frame
         into = self.source.read_into
         if into is None or out.dtype != self.source.dtype or not out.flags.c_contiguous:
@@ -104,8 +104,11 @@ class FrameSeries:
             yield frame
 
     def not_repeated(self, number: int, frame: Frame, before: Frame) -> None:
-        """Raise ``DuplicateError`` where frame ``number`` is bit for bit the one before it."""
-        if self.floor == 0.0 and _same(frame, before):
+        """Raise ``DuplicateError`` where frame ``number`` is bit for bit the one before it.
+
+        Frames without a single count may be equal: a shutter was closed, or nothing scattered.
+        """
+        if self.floor == 0.0 and _same(frame, before) and frame.any():
             angle = np.rad2deg(self.omega[number, 0])
             raise DuplicateError(
                 f"frame {number} (omega {angle:.6g} deg) is bit for bit frame {number - 1}",

@@ -123,7 +123,7 @@ def _read(path: Path, offset: int, shape: tuple[int, int], frame: int) -> Frame:
 def _read_into(path: Path, offset: int, frame: int, out: Frame) -> None:
     with path.open("rb", buffering=0) as file:
         file.seek(offset + frame * out.nbytes)
-        room, got = memoryview(out).cast("B"), 0
+        room, got = out.data.cast("B"), 0
         while got < out.nbytes and (more := file.readinto(room[got:])):
             got += more
     if got < out.nbytes:
