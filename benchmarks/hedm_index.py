@@ -197,7 +197,7 @@ def against_imaged11(
 ) -> tuple[dict[str, Any], bool]:
     """ImageD11's Friedel route on the same spots: pairs, index, and each grain it finds refined.
 
-    CPU-seconds of one thread on both sides. Refining ``grains`` only, to try it out, meets no bar.
+    CPU-seconds on both sides. Refining ``grains`` only, to try it out, meets no bar.
     """
     station, spots = layer.station, layer.spots
     with tempfile.TemporaryDirectory() as name:
@@ -232,7 +232,6 @@ def against_imaged11(
     total = pairs + search + one + two
     entry = {
         "version": str(peer["version"]),
-        "threads": 1,
         "rows_of_pairs": int(peer["pairs"]),
         "found": found,
         "refined": refined,
@@ -251,7 +250,7 @@ def against_imaged11(
     }
     good = entry["ratio"] >= RATIO_BAR and refined == found
     print(
-        f"ImageD11 {entry['version']}, one thread: {found} orientations, {refined} refined; "
+        f"ImageD11 {entry['version']}: {found} orientations, {refined} refined; "
         f"{score.recall:.2%} of the grains found, {score.false:.2%} false, "
         f"{errors_text(entry['errors'])}; {pairs:.1f} s pairs, {search:.1f} s index, {one:.1f} and "
         f"{two:.1f} s to refine ({first.recall:.2%} found after the first round, "
