@@ -26,11 +26,6 @@ from mesolith.crystal.elasticity import (
     stress_from_strain,
     von_mises_from_stress,
 )
-from mesolith.crystal.inverse_pole_figure import (
-    colours_of_directions,
-    crystal_direction,
-    standard_triangle,
-)
 from mesolith.crystal.orientation import misorientation_angle
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.link.balance import reference_from_equilibrium
@@ -52,6 +47,11 @@ from mesolith.numerics.rotations import (
     rotation_vector_from_quaternion,
 )
 from mesolith.records.grains import GrainMap
+from mesolith.records.inverse_pole_figure import (
+    colours_of_directions,
+    crystal_direction,
+    standard_triangle,
+)
 from mesolith.virtual.draws import draw_cell
 
 STRESS_BAR, ROTATION_BAR, ANGLE_BAR_DEG = 1e-8, 1e-12, 1e-8

@@ -70,6 +70,35 @@ if __name__ == "__main__":
     print(executor.slots, outcome.complete, len(outcome.computed), len(again.computed))
 """
 
+EMPTIED = """
+import sys, threading, time
+from pathlib import Path
+from distributed import LocalCluster
+from mesolith.errors import MesolithError
+from mesolith.pipeline.dask_executor import DaskExecutor
+from mesolith.pipeline.graph import Graph
+from tests.pipeline.bench import Bench, part
+
+if __name__ == "__main__":
+    bench = Bench(Path(sys.argv[1]))
+    first = part("first")
+    graph = Graph([first, part("long", "slow", after=[first], settings={"seconds": 2.0})])
+    options = dict(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+    with LocalCluster(**options) as cluster:
+        address = cluster.scheduler_address
+        def empty():
+            while len(bench.starts()) < 2:
+                time.sleep(0.05)
+            cluster.scale(0)
+        threading.Thread(target=empty, daemon=True).start()
+        try:
+            with DaskExecutor(address, patience_seconds=0.4) as executor:
+                bench.run(graph, executor)
+        except MesolithError as error:
+            print(str(error).replace(address, "ADDRESS"))
+        print(len(bench.store.all_keys()))
+"""
+
 NOBODY = """
 from mesolith.pipeline.dask_executor import DaskExecutor
 DaskExecutor("tcp://127.0.0.1:1", timeout_seconds=0.5)
@@ -131,6 +160,24 @@ def test_a_killed_worker_of_two_processes_loses_nothing(
     assert len(other.events("worker lost")) == expected
     assert other.starts().count("toy.linger_once [frail]") == 1 + expected
     assert list(other.store.temporary.iterdir()) == []
+
+
+def test_a_cluster_without_workers_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    done = subprocess.run(
+        [sys.executable, "-c", EMPTIED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    assert "ADDRESS: the Dask cluster has had no worker for 0.4 s" in said, done.stderr
+    assert "run the same line again: it goes on from there" in said
+    # what was finished is kept
+    assert said.splitlines()[-1] == "1"
 
 
 def test_without_dask_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

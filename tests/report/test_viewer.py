@@ -90,7 +90,7 @@ def test_pole_figure_colours_at_the_corners(
 ) -> None:
     direction = np.array(axis) / np.linalg.norm(axis)
     orientation = quaternion_from_rotation_vector(direction[None, :] * angle)
-    assert np.all(np.abs(ipf_colours(orientation)[0].astype(int) - colour) <= 2)
+    assert np.all(np.abs(ipf_colours(orientation, np.eye(3))[0].astype(int) - colour) <= 2)
 
 
 PROBE = """<script>

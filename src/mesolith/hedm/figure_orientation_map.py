@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray
-from mesolith.crystal.inverse_pole_figure import (
+from mesolith.hedm.grain_panel import PanelSize, draw_grains, points_for_um
+from mesolith.numerics.rotations import matrix_from_quaternion
+from mesolith.records.cell import Cell
+from mesolith.records.drawing import Drawing
+from mesolith.records.grains import GrainMap
+from mesolith.records.inverse_pole_figure import (
     colours_of_directions,
     crystal_direction,
     directions_from_places,
@@ -18,11 +23,6 @@ from mesolith.crystal.inverse_pole_figure import (
     stereographic,
     triangle_outline,
 )
-from mesolith.hedm.grain_panel import PanelSize, draw_grains, points_for_um
-from mesolith.numerics.rotations import matrix_from_quaternion
-from mesolith.records.cell import Cell
-from mesolith.records.drawing import Drawing
-from mesolith.records.grains import GrainMap
 from mesolith.records.lives import Motion, motions_since_first
 from mesolith.records.pellet import pellet_around
 from mesolith.records.style import INK, axes_mm, house_style, letter, new_figure

@@ -147,12 +147,14 @@ TECHNIQUE = Technique(
             "Where spots lie against where their grains put them",
             "how a wrong tilt or wedge is seen",
             "mesolith.hedm.figure_residuals:draw",
+            version=2,
         ),
         Figure(
             "completeness",
             "How much of each grain was seen",
             "after Dixit 2022, completeness of at least 0.70",
             "mesolith.hedm.figure_completeness:draw",
+            version=2,
         ),
         Figure(
             "parts",

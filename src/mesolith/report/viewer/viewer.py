@@ -12,14 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.numerics.rotations import matrix_from_quaternion
 from mesolith.records.cell import Cell
 from mesolith.records.field import Quantity, quantities
 from mesolith.records.grains import GrainMap
+from mesolith.records.inverse_pole_figure import (
+    colours_of_directions,
+    crystal_direction,
+    is_cubic,
+)
 from mesolith.records.lives import life_numbers, motions_since_first
 from mesolith.records.style import DIVERGING, SEQUENTIAL, SERIES
 
 _STEPS = 65534
-_CUBIC = 207
 _FIRST = ("stress_hydrostatic", "stress_von_mises", "strain_33", "strain_trace")
 
 
@@ -75,9 +80,11 @@ def _packed(
         "id": np.concatenate([found.grain_id for found in grains]).astype("<i4"),
         "phase": np.concatenate([found.phase for found in grains]).astype(np.uint8),
     }
-    cubic = all(int(np.min(found.phases.space_group)) >= _CUBIC for found in grains)
+    cubic = all(is_cubic(int(group)) for found in grains for group in found.phases.space_group)
     if cubic:
-        arrays["ipf"] = np.concatenate([ipf_colours(found.orientation) for found in grains])
+        arrays["ipf"] = np.concatenate(
+            [ipf_colours(found.orientation, motions[k].rotation) for k, found in maps.items()]
+        )
     fields = _fields(grains) + _changes(grains, [lives[index] for index in maps])
     for k, field in enumerate(fields):
         values = np.concatenate(field.values)
@@ -102,21 +109,14 @@ def _packed(
     return told, arrays
 
 
-def ipf_colours(orientation: FloatArray) -> NDArray[np.uint8]:
+def ipf_colours(orientation: FloatArray, rotation: FloatArray) -> NDArray[np.uint8]:
     """Inverse pole figure colours of the sample's z axis for Laue class m-3m, (n, 3) bytes.
 
-    Red: <001> along z, green: <101>, blue: <111>. The direction's components on crystal axes are
-    taken without sign, in order of size: that is the fundamental triangle.
+    ``rotation`` is how the sample turned since the first state, on whose axes z is meant. Red:
+    <001> along z, green: <101>, blue: <111>, as in the report's orientation map.
     """
-    w, x, y, z = orientation.T
-    crystal = np.stack(
-        [2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x**2 + y**2)], axis=1
-    )
-    small, middle, large = np.sort(np.abs(crystal), axis=1).T
-    colour = np.stack([large - middle, (middle - small) * np.sqrt(2.0), small * np.sqrt(3.0)], 1)
-    colour = np.sqrt(np.maximum(colour, 0.0))
-    colour /= np.maximum(colour.max(axis=1, keepdims=True), 1e-12)
-    return np.rint(255.0 * colour).astype(np.uint8)
+    along = crystal_direction(matrix_from_quaternion(orientation), rotation[:, 2])
+    return np.rint(255.0 * colours_of_directions(along)).astype(np.uint8)
 
 
 def _fields(grains: list[GrainMap]) -> list[_Field]:

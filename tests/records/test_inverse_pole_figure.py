@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mesolith.crystal.inverse_pole_figure import (
+from mesolith.crystal.symmetry import rotation_operators
+from mesolith.numerics.rotations import matrix_from_quaternion, random_quaternions
+from mesolith.records.inverse_pole_figure import (
     colours_of_directions,
     crystal_direction,
     directions_from_places,
@@ -14,8 +16,6 @@ from mesolith.crystal.inverse_pole_figure import (
     stereographic,
     triangle_outline,
 )
-from mesolith.crystal.symmetry import rotation_operators
-from mesolith.numerics.rotations import matrix_from_quaternion, random_quaternions
 
 
 @pytest.mark.parametrize(
