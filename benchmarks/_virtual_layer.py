@@ -25,13 +25,13 @@ from mesolith.virtual.hedm.station import Station
 LATTICE = 12.95
 PAPER_RINGS = FIRST_RINGS[3:]
 INNER_RINGS = 4
-# all that I-43d allows as far as {730}; {310}, {510} (on the ring of {431}), {530}, {710} (on that
+# all that I-43d allows as far as {800}; {310}, {510} (on the ring of {431}), {530}, {710} (on that
 # of {543}) and {730} are missing in Ia-3d
 POLYMORPH_RINGS = (
     *FIRST_RINGS,
     *((4, 2, 2), (4, 3, 1), (5, 1, 0), (5, 2, 1), (4, 4, 0), (5, 3, 0), (5, 3, 2), (6, 1, 1)),
     *((6, 2, 0), (5, 4, 1), (6, 3, 1), (4, 4, 4), (5, 4, 3), (7, 1, 0), (6, 4, 0), (5, 5, 2)),
-    *((6, 3, 3), (7, 2, 1), (6, 4, 2), (7, 3, 0)),
+    *((6, 3, 3), (7, 2, 1), (6, 4, 2), (7, 3, 0), (6, 5, 1), (7, 3, 2), (8, 0, 0)),
 )
 
 CASES: dict[str, dict[str, Any]] = {
