@@ -23,7 +23,7 @@ TECHNIQUE = Technique(
             version=1,
             compute="mesolith.hedm.read:compute",
             per="state",
-            inputs=("raw?", "frames.index?"),
+            inputs=("raw?", "frames.index?", "frames.phase?"),
             settings=(
                 "state.grains",
                 "state.frames",
@@ -52,6 +52,18 @@ TECHNIQUE = Technique(
             "Grain maps of all states",
             "after Dixit 2022, Fig. S6",
             "mesolith.hedm.figure_grain_map:draw_all",
+        ),
+        Figure(
+            "phase_map",
+            "Grains of the two polymorphs in the first state",
+            "after Dixit 2022, Fig. 3e",
+            "mesolith.hedm.figure_phase_map:draw",
+        ),
+        Figure(
+            "phase_maps",
+            "Grains of the two polymorphs in all states",
+            "after Dixit 2022, Fig. S7",
+            "mesolith.hedm.figure_phase_map:draw_all",
         ),
         Figure(
             "stress_distribution",

@@ -68,6 +68,28 @@ TECHNIQUE = Technique(
             inputs=("frames.index",),
             record="mesolith.records.indexed:SpotAssignment",
         ),
+        Step(
+            name="frames.phase",
+            version=1,
+            compute="mesolith.hedm.frames_phase:compute",
+            per="state",
+            inputs=("frames.spots", "frames.index"),
+            settings=(
+                "state.frames",
+                "electrolyte.material",
+                "electrolyte.second_phase",
+                "cell.diameter_um",
+                "frames.sample_radius_um",
+                "frames.beam_height_um",
+                "frames.strain",
+                "frames.pole_deg",
+                "frames.evidence",
+                "frames.completeness",
+            ),
+            record="mesolith.records.phase_odds:PhaseOdds",
+            parts="mesolith.hedm.frames_phase:parts",
+            cost="mesolith.hedm.frames_phase:cost",
+        ),
     ),
     figures=(
         Figure(
@@ -81,6 +103,12 @@ TECHNIQUE = Technique(
             "How much of each grain was seen",
             "after Dixit 2022, completeness of at least 0.70",
             "mesolith.hedm.figure_completeness:draw",
+        ),
+        Figure(
+            "phase_odds",
+            "Which of two polymorphs each grain is, and how firmly",
+            "beside the counts of Dixit 2022, Figs. 3e, S7",
+            "mesolith.hedm.figure_phase_odds:draw",
         ),
     ),
 )

@@ -72,7 +72,7 @@ def phases_of(work: Work) -> tuple[PhaseRings, ...]:
 
     The second phase is looked for on the rings of the first, as far as its group allows them.
     """
-    material = _material(work, "electrolyte.material")
+    material = electrolyte_material(work, "electrolyte.material")
     if material is None:
         raise SettingsError(
             "the electrolyte has no material, so its rings are not known",
@@ -83,7 +83,7 @@ def phases_of(work: Work) -> tuple[PhaseRings, ...]:
     last = first + int(work.settings["frames.rings"])
     main = phase_rings(material.name, material.space_group, material.lattice, count=last)
     found = [some_rings(main, np.arange(len(main.spacing)) >= first)]
-    second = _material(work, "electrolyte.second_phase")
+    second = electrolyte_material(work, "electrolyte.second_phase")
     if second is not None:
         low, high = found[0].spacing.min() * (1.0 - _SAME), found[0].spacing.max() * (1.0 + _SAME)
         whole = phase_rings(second.name, second.space_group, second.lattice, d_min=float(low))
@@ -110,7 +110,7 @@ def settings_of_index(settings: Mapping[str, Any]) -> IndexSettings:
     )
 
 
-def _material(work: Work, key: str) -> Material | None:
+def electrolyte_material(work: Work, key: str) -> Material | None:
     """The material of a key, its CIF where the user named one."""
     if key in work.inputs:
         return load_material(work.source(key).path)

@@ -92,7 +92,8 @@ def fit_mixture(
 
     share = float(mean("share"))
     spread = sum(
-        w * (fit.share_se**2 + (fit.share - share) ** 2) for w, fit in zip(weight, fits, strict=True)
+        w * (fit.share_se**2 + (fit.share - share) ** 2)
+        for w, fit in zip(weight, fits, strict=True)
     )
     return Mixture(
         reflections=mean("reflections"),
@@ -134,7 +135,9 @@ def _fitted(
     offset = stated_offset + side * 3.0 * spread if side else 0.0
     first_values = np.zeros(common.value.shape[1])
     nothing, share = np.zeros(grains), 0.05
-    fit = Mixture(nothing, nothing, nothing, nothing, nothing, share, 0.0, FACTORS[chosen], 0.0, 0.0, 0.0)
+    fit = Mixture(
+        nothing, nothing, nothing, nothing, nothing, share, 0.0, FACTORS[chosen], 0.0, 0.0, 0.0
+    )
     before = -np.inf
     base = np.zeros(grains)
     for _ in range(_STEPS):
@@ -193,9 +196,7 @@ def _over_stated(difference: FloatArray, stated: FloatArray) -> float:
     return float(difference @ stated / max(float(stated @ stated), 1e-300))
 
 
-def _shares(
-    ratio: FloatArray, share_prior: tuple[float, float]
-) -> tuple[FloatArray, FloatArray]:
+def _shares(ratio: FloatArray, share_prior: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
     """Shares of the second phase on a grid, and log likelihood and prior of each.
 
     The grid is even in the logarithm of the odds from 1e-5 to 1 - 1e-5.
