@@ -25,13 +25,13 @@ from mesolith.virtual.hedm.station import Station
 LATTICE = 12.95
 PAPER_RINGS = FIRST_RINGS[3:]
 INNER_RINGS = 4
-# all that I-43d allows as far as {730}; {310}, {510} (on the ring of {431}), {530}, {710} (on that
+# all that I-43d allows as far as {800}; {310}, {510} (on the ring of {431}), {530}, {710} (on that
 # of {543}) and {730} are missing in Ia-3d
 POLYMORPH_RINGS = (
     *FIRST_RINGS,
     *((4, 2, 2), (4, 3, 1), (5, 1, 0), (5, 2, 1), (4, 4, 0), (5, 3, 0), (5, 3, 2), (6, 1, 1)),
     *((6, 2, 0), (5, 4, 1), (6, 3, 1), (4, 4, 4), (5, 4, 3), (7, 1, 0), (6, 4, 0), (5, 5, 2)),
-    *((6, 3, 3), (7, 2, 1), (6, 4, 2), (7, 3, 0)),
+    *((6, 3, 3), (7, 2, 1), (6, 4, 2), (7, 3, 0), (6, 5, 1), (7, 3, 2), (8, 0, 0)),
 )
 
 CASES: dict[str, dict[str, Any]] = {
@@ -129,6 +129,10 @@ def polymorph_layer(
     lattice_offset: float = 0.0,
     counts: float = 2_400.0,
     inner_attenuation: float = 1.0,
+    signal: float = 1.0,
+    structure_log_sigma: float = 0.0,
+    strain: float = 2e-4,
+    strength_log_sigma: float = 0.5,
     **overrides: Any,
 ) -> VirtualLayer:
     """Spot list of a layer in which some grains are Ia-3d: ``layer.grains.phase`` is 1 there.
@@ -136,20 +140,31 @@ def polymorph_layer(
     Intensities are those of the shipped structures, behind 1.6 mm of LLZTO, with the noise of
     their counts on a background; ``counts`` are those of {400} of a median grain in the middle.
     ``lattice_offset`` is how much larger the minority's lattice parameter is, relative. The
-    inner four rings are weaker by ``inner_attenuation``.
+    inner four rings are weaker by ``inner_attenuation``. ``signal`` is how much of the
+    difference of the two structures is left; ``structure_log_sigma`` by how much the true
+    strength of each family that only I-43d has is off the shipped one, and a tenth of that for
+    the difference between the two phases in the others.
     """
     rng = np.random.default_rng([seed, 0x1A7EB])
-    crystals = random_grains(rng, grains, counts=counts, strain=2e-4, lattice_angstrom=LATTICE)
+    crystals = random_grains(
+        rng,
+        grains,
+        counts=counts,
+        strain=strain,
+        strength_log_sigma=strength_log_sigma,
+        lattice_angstrom=LATTICE,
+    )
     phase = np.zeros(grains, dtype=np.int64)
     phase[rng.permutation(grains)[: round(minority * grains)]] = 1
     crystals = replace(
         crystals, phase=phase, lattice_angstrom=LATTICE * (1.0 + lattice_offset * phase)
     )
-    strengths = []
-    for number in (0, 1):
-        row = np.array(real_strengths(POLYMORPH_RINGS, phase=number))
+    first, second = (np.array(real_strengths(POLYMORPH_RINGS, phase=k)) for k in (0, 1))
+    first = second + signal * (first - second)
+    wrong = structure_log_sigma * rng.standard_normal(len(first))
+    first = first * np.exp(np.where(second > 1e-12, 0.1 * wrong, wrong))
+    for row in (first, second):
         row[:INNER_RINGS] /= inner_attenuation
-        strengths.append(row.tolist())
     values = {
         "absorption": 18.4e-4,
         "counting_noise": 33.0,
@@ -157,9 +172,21 @@ def polymorph_layer(
         "least_intensity": 130.0,
     }
     plan = SpotPlan(**values | overrides)
-    return measure_spots(
-        crystals, reflections_of(POLYMORPH_RINGS, *strengths), Station(), plan, rng
-    )
+    reflections = reflections_of(POLYMORPH_RINGS, first.tolist(), second.tolist())
+    return measure_spots(crystals, reflections, Station(), plan, rng)
+
+
+def drawn_polymorphs(draw: str, seed: int, **overrides: Any) -> VirtualLayer:
+    """Layer of two polymorphs whose numbers are drawn from the priors of one draw."""
+    priors = tomllib.loads((HERE / "priors.toml").read_text(encoding="utf-8"))["hedm_polymorph"]
+    rng = np.random.default_rng([seed, 0x1A7EC])
+    drawn: dict[str, Any] = {
+        name: drawn_value(rng, prior) for name, prior in sorted(priors[draw].items())
+    }
+    drawn["grains"] = round(drawn["grains"])
+    drawn["sigma_omega"] = math.radians(drawn.pop("sigma_omega_deg"))
+    drawn["merge_omega"] = math.radians(drawn.pop("merge_omega_deg"))
+    return polymorph_layer(seed, **drawn | overrides)
 
 
 def drawn_value(rng: np.random.Generator, prior: Any) -> float:

@@ -23,7 +23,7 @@ TECHNIQUE = Technique(
             version=1,
             compute="mesolith.hedm.read:compute",
             per="state",
-            inputs=("raw?", "frames.stitch?"),
+            inputs=("raw?", "frames.stitch?", "frames.phase?"),
             settings=(
                 "state.grains",
                 "hedm.sigma_position_um",
@@ -54,6 +54,18 @@ TECHNIQUE = Technique(
             "How the grains lie, in the colours of an inverse pole figure",
             "grain map by orientation, in the form of Dixit 2022, Fig. 1d",
             "mesolith.hedm.figure_orientation_map:draw",
+        ),
+        Figure(
+            "phase_map",
+            "Grains of the two polymorphs in the first state",
+            "after Dixit 2022, Fig. 3e",
+            "mesolith.hedm.figure_phase_map:draw",
+        ),
+        Figure(
+            "phase_maps",
+            "Grains of the two polymorphs in all states",
+            "after Dixit 2022, Fig. S7",
+            "mesolith.hedm.figure_phase_map:draw_all",
         ),
         Figure(
             "stress_distribution",

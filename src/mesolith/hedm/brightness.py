@@ -73,9 +73,7 @@ class Brightness:
         """Logarithm (n,) of the counts of strength 1 without filters; -inf where not known."""
         volume = np.nan_to_num(self.volume, nan=-np.inf)
         return np.asarray(
-            volume[sightings.grain]
-            + np.log(sightings.lorentz)
-            - self.absorption * sightings.path
+            volume[sightings.grain] + np.log(sightings.lorentz) - self.absorption * sightings.path
         )
 
 
@@ -239,7 +237,9 @@ def _with_faint(
         rows = np.flatnonzero(family == one)
         rows = rows[:: max(1, len(rows) // 20_000)]
         if len(rows):
-            level[one] = _level_by_number(bare[rows], sine[rows], float(found[rows].sum()), detection)
+            level[one] = _level_by_number(
+                bare[rows], sine[rows], float(found[rows].sum()), detection
+            )
     known = np.flatnonzero(alike & (np.bincount(family, found, minlength=len(level)) > 0))
     radius = 1.0 / phases.spacing
     rest = np.setdiff1d(np.arange(len(level)), known)

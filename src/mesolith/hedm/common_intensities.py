@@ -20,7 +20,8 @@ from mesolith.records.spots import Spots
 
 _SURE = 2.5  # times the threshold
 _CLIP = 4.0  # standard deviations beyond which a family of a grain says no more
-_FLOOR = 3e-3  # of the brightness of a family, unknown whatever the counts
+_FLOOR = 1e-3  # of the brightness of a family, unknown whatever the counts
+_FEWEST = 20  # grains that tell how much a family scatters
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,46 +75,77 @@ def common_intensities(
         out=value,
         where=total > 0.0,
     )
-    value -= _grain_means(value, total)[:, None]
-    excess = np.zeros(len(families))
+    whole = np.maximum(total.sum(axis=1), 1e-300)
+    value -= (np.nansum(total * value, axis=1) / whole)[:, None]
+    weight = np.zeros_like(total)
     for f in range(len(families)):
         seen = total[:, f] > 0.0
-        if seen.any():
-            value[seen, f] -= float(np.median(value[seen, f]))
-        if seen.sum() > 20:
-            spread = 1.4826 * float(np.median(np.abs(value[seen, f])))
-            excess[f] = max(spread**2 - float(np.median(1.0 / total[seen, f])), 0.0)
-    inverse = np.zeros_like(total)
-    np.divide(1.0, total, out=inverse, where=total > 0.0)
-    weight = np.where(total > 0.0, 1.0 / (inverse + excess + _FLOOR**2), 0.0)
+        if not seen.any():
+            continue
+        value[seen, f] -= float(np.median(value[seen, f]))
+        own = 1.0 / total[seen, f]
+        # the grain's mean holds a part of the family itself
+        stated = np.maximum(own - 1.0 / whole[seen], 0.01 * own)
+        size = np.abs(value[seen, f])
+        scale, excess = 1.0, 0.0
+        if seen.sum() > _FEWEST:
+            scale = min((1.4826 * float(np.median(size / np.sqrt(stated)))) ** 2, 1.0)
+            excess = max((1.4826 * float(np.median(size))) ** 2 - float(np.median(stated)), 0.0)
+        weight[seen, f] = 1.0 / (scale * own + excess + _FLOOR**2)
     low = np.maximum(phases.strength[:, families], 1e-300)
     return CommonIntensities(value, weight, np.log(low[0] / low[1]))
 
 
-def _grain_means(value: FloatArray, weight: FloatArray) -> FloatArray:
-    total = weight.sum(axis=1)
-    return np.asarray(np.nansum(weight * value, axis=1) / np.maximum(total, 1e-300))
-
-
 def intensity_densities(
-    common: CommonIntensities, factor: float, first: FloatArray
+    common: CommonIntensities, difference: FloatArray, first: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Log densities (g,) of the families' brightness in the first and in the second phase.
 
-    ``factor`` multiplies the differences that the CIFs state, of which half is uncertain;
-    ``first`` (f,) is the mean value of each family in the first phase. A grain's own brightness
-    is unknown, so only differences between its families count.
+    ``first`` (f,) is the mean value of each family in the first phase, ``difference`` (f,) by how
+    much it is larger than in the second. A grain's own brightness is unknown, so only
+    differences between its families count.
     """
-    difference = factor * common.difference
     seen = common.weight > 0.0
     variance = np.divide(1.0, common.weight, out=np.ones_like(common.weight), where=seen)
     value, sd = np.nan_to_num(common.value), np.sqrt(variance)
+    weight = np.where(seen, 1.0 / variance, 0.0)
+    total = np.maximum(weight.sum(axis=1), 1e-300)
+    scale = np.log(np.where(seen, weight, 1.0)).sum(axis=1) - np.log(np.maximum(total, 1.0))
     found = []
-    for expected, doubt in ((first, 0.0 * difference), (first - difference, 0.5 * difference)):
-        weight = np.where(seen, 1.0 / (variance + doubt**2), 0.0)
-        total = np.maximum(weight.sum(axis=1), 1e-300)
+    for expected in (first, first - difference):
         off = np.clip(value - expected, -_CLIP * sd, _CLIP * sd)
         off -= ((weight * off).sum(axis=1) / total)[:, None]
-        scale = np.log(np.where(seen, weight, 1.0)).sum(axis=1) - np.log(np.maximum(total, 1.0))
         found.append(0.5 * (scale - (weight * off**2).sum(axis=1)))
     return found[0], found[1]
+
+
+def learned_intensities(
+    common: CommonIntensities,
+    probability: FloatArray,
+    difference: FloatArray,
+    *,
+    doubt: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Values of the families in the first phase, and what they differ from the second's.
+
+    Means over grains weighted by the ``probability`` (g,) of the first phase, in turn; the
+    differences are drawn to the CIFs', which are uncertain by the share ``doubt`` of themselves.
+    With ``doubt`` 0 there are none.
+    """
+    value, weight = np.nan_to_num(common.value), common.weight
+    total = np.maximum(weight.sum(axis=1), 1e-300)
+    one, two = probability[:, None] * weight, (1.0 - probability)[:, None] * weight
+    first = np.zeros(value.shape[1])
+    sigma = doubt * np.maximum(np.abs(common.difference), 1e-4)
+    for _ in range(3):
+        alone = ((weight * (value - first)).sum(axis=1) / total)[:, None]
+        other = alone + ((weight * difference).sum(axis=1) / total)[:, None]
+        first = (one * (value - alone) + two * (value - other + difference)).sum(axis=0)
+        first /= np.maximum((one + two).sum(axis=0), 1e-300)
+        if doubt > 0.0:
+            pull = 1.0 / sigma**2
+            up = (two * (first + other - value)).sum(axis=0) + pull * common.difference
+            difference = up / (two.sum(axis=0) + pull)
+        else:
+            difference = np.zeros(len(first))
+    return first, difference

@@ -77,7 +77,7 @@ def compute(work: Work) -> None:
 
 def phases_of(work: Work) -> tuple[PhaseRings, ...]:
     """The measured rings of the electrolyte, and of its second phase where one is named."""
-    material = _material(work, "electrolyte.material")
+    material = electrolyte_material(work, "electrolyte.material")
     if material is None:
         raise SettingsError(
             "the electrolyte has no material, so its rings are not known",
@@ -86,7 +86,7 @@ def phases_of(work: Work) -> tuple[PhaseRings, ...]:
         )
     return rings_of_materials(
         material,
-        _material(work, "electrolyte.second_phase"),
+        electrolyte_material(work, "electrolyte.second_phase"),
         first_ring=int(work.settings["frames.first_ring"]),
         count=int(work.settings["frames.rings"]),
     )
@@ -111,7 +111,7 @@ def rings_of_materials(
 
 def main_spacings(work: Work) -> list[float]:
     """d of the electrolyte's rings from the innermost to the last that is indexed, angstrom."""
-    material = _material(work, "electrolyte.material")
+    material = electrolyte_material(work, "electrolyte.material")
     assert material is not None  # phases_of says so
     count = int(work.settings["frames.first_ring"]) - 1 + int(work.settings["frames.rings"])
     rings = phase_rings(material.name, material.space_group, material.lattice, count=count)
@@ -139,7 +139,7 @@ def settings_of_index(settings: Mapping[str, Any]) -> IndexSettings:
     )
 
 
-def _material(work: Work, key: str) -> Material | None:
+def electrolyte_material(work: Work, key: str) -> Material | None:
     """The material of a key, its CIF where the user named one."""
     if key in work.inputs:
         return load_material(work.source(key).path)

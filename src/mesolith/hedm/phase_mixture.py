@@ -17,14 +17,18 @@ import numpy as np
 from scipy.special import betaln, expit, logsumexp
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.hedm.common_intensities import CommonIntensities, intensity_densities
+from mesolith.hedm.common_intensities import (
+    CommonIntensities,
+    intensity_densities,
+    learned_intensities,
+)
 from mesolith.hedm.telling_reflections import FACTORS, TellingReflections, at_factors
 
 TRACE = (1.0, 19.0)  # prior of the second phase's share: five per cent on average
 _STEPS = 200
 _SETTLED = 1e-5
 _STRENGTH_SIGMA = math.log(3.0)  # of a weak reflection's strength about the CIF's
-_FACTOR_SIGMA = 0.5  # of the common intensities' differences about the CIFs'
+_DOUBT = 0.5  # share of a difference of common intensities that the CIFs may be wrong by
 _OFFSET_SIGMA = 2e-3  # of the difference of lattice parameters about the CIFs'
 _WIDE, _WIDE_SHARE = 5.0, 0.02  # grains far from the others
 
@@ -88,7 +92,8 @@ def fit_mixture(
 
     share = float(mean("share"))
     spread = sum(
-        w * (fit.share_se**2 + (fit.share - share) ** 2) for w, fit in zip(weight, fits, strict=True)
+        w * (fit.share_se**2 + (fit.share - share) ** 2)
+        for w, fit in zip(weight, fits, strict=True)
     )
     return Mixture(
         reflections=mean("reflections"),
@@ -122,25 +127,28 @@ def _fitted(
     prior = np.full(len(FACTORS), -np.inf)
     prior[1:] = -0.5 * (np.log(FACTORS[1:]) / _STRENGTH_SIGMA) ** 2
     chosen: IntArray = np.full(len(telling.families), one if by_reflections else 0)
-    factor = 1.0 if by_intensities else 0.0
+    doubt = _DOUBT if by_intensities else 0.0
+    difference = common.difference if by_intensities else 0.0 * common.difference
     middle = float(np.median(length)) if grains else 0.0
     spread = 1.4826 * float(np.median(np.abs(length - middle))) if grains else 1.0
     spread = max(spread, 1e-6)
     offset = stated_offset + side * 3.0 * spread if side else 0.0
     first_values = np.zeros(common.value.shape[1])
     nothing, share = np.zeros(grains), 0.05
-    fit = Mixture(nothing, nothing, nothing, nothing, nothing, share, 0.0, FACTORS[chosen], 0.0, 0.0, 0.0)
+    fit = Mixture(
+        nothing, nothing, nothing, nothing, nothing, share, 0.0, FACTORS[chosen], 0.0, 0.0, 0.0
+    )
     before = -np.inf
     base = np.zeros(grains)
     for _ in range(_STEPS):
-        bright_one, bright_two = intensity_densities(common, factor, first_values)
+        bright_one, bright_two = intensity_densities(common, difference, first_values)
         fit = replace(
             fit,
             reflections=at_factors(telling.ratio, FACTORS[chosen]),
             intensities=bright_one - bright_two,
             lattice=_lattice_ratio(length, length_sigma, middle, offset, spread),
             factor=FACTORS[chosen],
-            intensity_factor=factor,
+            intensity_factor=_over_stated(difference, common.difference),
             offset=offset,
         )
         base = bright_two + _log_lattice(length - middle - offset, length_sigma, spread)
@@ -156,7 +164,7 @@ def _fitted(
         if by_reflections:
             gain = np.einsum("g,gtk->tk", r, telling.ratio) + prior
             chosen = np.argmax(gain, axis=1)
-        first_values, factor = _intensity_step(common, r, factor, free=by_intensities)
+        first_values, difference = learned_intensities(common, r, difference, doubt=doubt)
         middle, offset, spread = _lattice_step(
             length, length_sigma, r, offset, spread, stated_offset, bool(side)
         )
@@ -166,7 +174,8 @@ def _fitted(
         # a step of the grid is about as fine as the layer determines a strong factor
         score += float(prior[chosen].sum()) - penalty * len(chosen)
     if by_intensities:
-        score += -0.5 * ((factor - 1.0) / _FACTOR_SIGMA) ** 2 - penalty
+        sigma = _DOUBT * np.maximum(np.abs(common.difference), 1e-4)
+        score += float(np.sum(-0.5 * ((difference - common.difference) / sigma) ** 2)) - penalty
     if side:
         score += -0.5 * ((offset - stated_offset) / _OFFSET_SIGMA) ** 2 - penalty
     shares, plausible = _shares(fit.ratio, share_prior)
@@ -182,9 +191,12 @@ def _fitted(
     return replace(fit, first=first, second=second, share=share, share_se=share_se, score=score)
 
 
-def _shares(
-    ratio: FloatArray, share_prior: tuple[float, float]
-) -> tuple[FloatArray, FloatArray]:
+def _over_stated(difference: FloatArray, stated: FloatArray) -> float:
+    """By how much differences exceed the stated ones, all together."""
+    return float(difference @ stated / max(float(stated @ stated), 1e-300))
+
+
+def _shares(ratio: FloatArray, share_prior: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
     """Shares of the second phase on a grid, and log likelihood and prior of each.
 
     The grid is even in the logarithm of the odds from 1e-5 to 1 - 1e-5.
@@ -256,23 +268,3 @@ def _lattice_step(
         spread = math.sqrt(max(float(np.sum(square)) / max(total, 1e-300) - noise, 1e-12))
         variance = spread**2 + sigma**2
     return middle, offset, spread
-
-
-def _intensity_step(
-    common: CommonIntensities, first: FloatArray, factor: float, *, free: bool
-) -> tuple[FloatArray, float]:
-    """Families' values in the first phase and the factor of the differences, weighted by grains."""
-    value, weight = np.nan_to_num(common.value), common.weight
-    second = 1.0 - first
-    for _ in range(3):
-        moved = value + second[:, None] * factor * common.difference
-        mean = (weight * moved).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
-        total = np.maximum(weight.sum(axis=1), 1e-300)
-        off = value - mean
-        off -= ((weight * off).sum(axis=1) / total)[:, None]
-        shape = common.difference - ((weight * common.difference).sum(axis=1) / total)[:, None]
-        pull = 1.0 / _FACTOR_SIGMA**2
-        up = float(np.sum(second * (weight * -shape * off).sum(axis=1))) + pull
-        down = float(np.sum(second * (weight * shape**2).sum(axis=1))) + pull
-        factor = max(up / down, 0.0) if free else 0.0
-    return mean, factor

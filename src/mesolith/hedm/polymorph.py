@@ -123,7 +123,14 @@ def phase_odds(
         prior=TRACE[::-1] if turned else TRACE,
     )
     return _record(
-        grains, phases, table, telling, _swapped(mixture) if turned else mixture, strain, sure, decisive
+        grains,
+        phases,
+        table,
+        telling,
+        _swapped(mixture) if turned else mixture,
+        strain,
+        sure,
+        decisive,
     )
 
 
@@ -206,7 +213,5 @@ def _record(
         family_factor=mixture.factor,
         family_chance=telling.chance,
         fit_offset=OFFSETS,
-        fits=grains_that_fit(
-            grains.lattice_vectors, phases[0].lattice, OFFSETS, tolerance=strain
-        ),
+        fits=grains_that_fit(grains.lattice_vectors, phases[0].lattice, OFFSETS, tolerance=strain),
     )

@@ -36,11 +36,13 @@ from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
 from mesolith.records.grains import GrainMap
 from mesolith.records.indexed import IndexedGrains
 from mesolith.records.layer_finds import LayerFinds
+from mesolith.records.phase_odds import PhaseOdds
 
 _ROWS = (
     *("grain_id", "position", "orientation", "lattice", "radius", "completeness", "phase"),
     "covariance",
 )
+_ROWS_OF_TWO_PHASES = ("phase_probability", "phase_decided")
 _SIGMAS = ("sigma_position_um", "sigma_orientation_deg", "sigma_strain")
 
 
@@ -85,8 +87,22 @@ def grain_map_of_frames(work: Work) -> GrainMap:
     finds = read_record(folder.path / FINDS, LayerFinds)
     grains = read_record(folder.record_file, IndexedGrains)
     grain_map = grain_map_from_indexed(grains, volume=finds.grain_volume)
+    if work.inputs.get("frames.phase"):
+        odds = read_record(work.source("frames.phase").record_file, PhaseOdds)
+        grain_map = with_phases(grain_map, odds)
     station = read_record(folder.path / STATION, StationCalibration)
     return replace(grain_map, common_modes=station_modes(station, grain_map.lattice))
+
+
+def with_phases(grain_map: GrainMap, odds: PhaseOdds) -> GrainMap:
+    """The map with the likelier phase of each grain and how sure that is; same grains."""
+    return replace(
+        grain_map,
+        phase=odds.phase,
+        phases=odds.phases,
+        phase_probability=odds.probability,
+        phase_decided=odds.decided,
+    )
 
 
 def read_grains(path: Path, settings: Mapping[str, Any]) -> GrainFile:
@@ -214,6 +230,9 @@ def above_completeness(
             remedy="Lower hedm.minimum_completeness.",
         )
     kept: dict[str, Any] = {name: getattr(grain_map, name)[good] for name in _ROWS}
+    for name in _ROWS_OF_TWO_PHASES:
+        column = getattr(grain_map, name)
+        kept[name] = None if column is None else column[good]
     text = (
         f"{int((~good).sum())} of {len(good)} grains have a completeness below {minimum:g} and "
         "are left out"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mesolith.axes import SIX_NAMES, FloatArray, IntArray, tensor_from_six
 from mesolith.errors import DuplicateError, InvalidValueError, OrientationError
@@ -33,7 +34,8 @@ class GrainMap(Record):
     ``covariance`` has, per grain, x y z (um), a rotation vector on sample axes (rad) and the
     strain 11 22 33 23 13 12 (tensor shears, sample axes): the random part of the error. What
     shifts all grains together stands in ``common_modes``. Strain and stress are None until a
-    strain-free reference has been chosen.
+    strain-free reference has been chosen. ``phase_probability`` and ``phase_decided`` are None
+    where nobody weighed two phases; a grain that is not decided has the likelier one.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("stress_hydrostatic", "grain_id")
@@ -70,6 +72,12 @@ class GrainMap(Record):
         "covariance of position, rotation vector, strain", shape=("grain", 12, 12), axes="sample"
     )
     error_source: str = quantity("where the random errors come from", dtype="str")
+    phase_probability: FloatArray | None = quantity(
+        "probability of the grain's phase", shape=("grain",), optional=True
+    )
+    phase_decided: NDArray[np.bool_] | None = quantity(
+        "phase decided by the spots", shape=("grain",), dtype="bool", optional=True
+    )
     strain: FloatArray | None = quantity(
         "elastic strain",
         shape=("grain", 3, 3),

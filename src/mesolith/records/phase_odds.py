@@ -51,9 +51,7 @@ class PhaseOdds(Record):
         "that of intensities of reflections of both", shape=("grain",)
     )
     log_ratio_lattice: FloatArray = quantity("that of the lattice parameter", shape=("grain",))
-    expected: FloatArray = quantity(
-        "telling reflections that would be listed", shape=("grain",)
-    )
+    expected: FloatArray = quantity("telling reflections that would be listed", shape=("grain",))
     found: IntArray = quantity("telling reflections listed", shape=("grain",), dtype="int64")
     share: float = quantity("share of the second phase", error="share_se")
     share_se: float = quantity("standard error of the share of the second phase")
@@ -66,9 +64,7 @@ class PhaseOdds(Record):
         components=("h", "k", "l"),
     )
     family_factor: FloatArray = quantity("strength over that of the CIF", shape=("family",))
-    family_chance: FloatArray = quantity(
-        "share of places that a stranger fills", shape=("family",)
-    )
+    family_chance: FloatArray = quantity("share of places that a stranger fills", shape=("family",))
     fit_offset: FloatArray = quantity("lattice parameter tried, relative", shape=("trial",))
     fits: IntArray = quantity("grains that fit it", shape=("trial",), dtype="int64")
 
