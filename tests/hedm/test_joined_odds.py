@@ -50,7 +50,7 @@ def joined(layers: list[PhaseOdds], owner: list[list[int]]) -> PhaseOdds:
     finds: Any = SimpleNamespace(
         layer=np.repeat(np.arange(len(owner)), [len(one) for one in owner]),
         layer_grain_id=np.concatenate([np.arange(len(one)) for one in owner]),
-        grain_id=np.concatenate(owner),
+        grain_id=np.concatenate(owner).astype(np.int64),
     )
     ids = np.unique(finds.grain_id)
     grains: Any = SimpleNamespace(

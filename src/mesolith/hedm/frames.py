@@ -162,8 +162,14 @@ TECHNIQUE = Technique(
             compute="mesolith.hedm.frames_phase:compute_joined",
             per="state",
             inputs=("frames.odds", "frames.stitch"),
-            settings=("state.frames", "frames.strain"),
+            settings=(
+                "state.frames",
+                "electrolyte.material",
+                "electrolyte.second_phase",
+                "frames.strain",
+            ),
             record="mesolith.records.phase_odds:PhaseOdds",
+            parts="mesolith.hedm.frames_phase:parts_joined",
         ),
     ),
     figures=(

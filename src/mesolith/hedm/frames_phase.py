@@ -38,6 +38,11 @@ def parts(work: Work) -> list[dict[str, int]]:
     return [{"layer": layer} for layer in range(len(layer_heights(work.settings)))]
 
 
+def parts_joined(work: Work) -> list[dict[str, int]]:
+    """One part where there are odds, else none."""
+    return [{}] if parts(work) else []
+
+
 def cost(work: Work) -> Cost:
     """Some seconds for the 3,000 grains of a full layer."""
     return Cost(seconds=15.0, memory_bytes=2_500_000_000, disk_bytes=2_000_000)
