@@ -149,6 +149,7 @@ TECHNIQUE = Technique(
                 "frames.beam_height_um",
                 "frames.strain",
                 "frames.pole_deg",
+                "frames.intensity_spread",
                 "frames.evidence",
                 "frames.completeness",
             ),
