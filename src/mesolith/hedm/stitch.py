@@ -140,11 +140,15 @@ def _whole_grains(
 
     def total(values: FloatArray | IntArray) -> FloatArray:
         flat = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
-        columns = [np.bincount(label, column, minlength=count) for column in flat.T]
+        columns: list[FloatArray] = [
+            np.asarray(np.bincount(label, column, minlength=count), dtype=np.float64)
+            for column in flat.T
+        ]
         return np.stack(columns, axis=-1).reshape(count, *values.shape[1:])
 
     def listed(name: str) -> FloatArray:
-        return np.concatenate([getattr(one, name) for one in sources if one is not None])
+        found = [getattr(one, name) for one in sources if one is not None]
+        return np.asarray(np.concatenate(found), dtype=np.float64)
 
     share = finds.volume / total(finds.volume)[label]
     lattice = _in_one_setting(finds.lattice_vectors, joins)
