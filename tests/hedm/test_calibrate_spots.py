@@ -24,7 +24,7 @@ from tests.hedm.virtual_layers import SETTINGS, UPRIGHT, A, instrument_of, layer
 
 CROOKED = Station(tilt=(0.0015, -0.001, 0.002), wedge=0.0009, centre=(150.0, -100.0))
 FACTOR, FLOOR = 1.0008, 0.25
-GRAINS = 40
+GRAINS = 30
 
 
 @pytest.fixture(scope="module")

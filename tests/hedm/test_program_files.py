@@ -176,6 +176,8 @@ def test_a_cell_is_exported_as_a_folder(grain_map: GrainMap, tmp_path: Path) -> 
     for write, name in ((write_midas_folder, "Grains.csv"), (write_hexrd_folder, "grains.out")):
         write(cell, tmp_path / name)
         assert (tmp_path / name / f"1_plating_1_{name}").is_file()
+    told = (tmp_path / "grains.out" / "left_out.txt").read_text(encoding="utf-8")
+    assert told.startswith("pristine: the detector file of hexrd is not written")
     with pytest.raises(InputError, match="has no grain map to export"):
         write_midas_folder(Cell("b", {}, ()), tmp_path / "none")
 

@@ -160,10 +160,11 @@ def test_an_image_of_another_size_is_named(
     [
         (
             "first_ring = 40",
-            3,
-            "ring 44, 45, 46 of LLZTO-I-43d (d = 1.234, 1.212, 1.202 angstrom): outside",
+            0,
+            "1.202 angstrom) lies outside the detector: 4 rings are seen",
         ),
-        ("rings = 60", 3, "Ask for 43 rings from ring 1 on"),
+        ("rings = 60", 0, "ring 44 to 60 of LLZTO-I-43d"),
+        ("first_ring = 50", 3, "raw/detector.txt: ring 50 to 56 of LLZTO-I-43d"),
         ('calibrate = "rings"', 3, "no frame of a calibrant is given"),
         ('calibrate_on = "plated"', 2, "there is no state 'plated'"),
     ],

@@ -76,9 +76,9 @@ def rough_station(
     rings = fit_rings(instrument, spots, spacings)
     distance = float(np.linalg.norm(beam_on_panels(instrument)))
     clear = rings.share > _RINGS_CLEAR * rings.chance
+    better = clear and rings.share > _RINGS_BETTER * rings.unmoved
     free = {*names, *(("shift_z",) if "shift_y" in names else ())}
-    better = bool(free) and clear and rings.share > _RINGS_BETTER * rings.unmoved
-    if clear and abs(rings.factor - 1.0) > misfit:
+    if better and abs(rings.factor - 1.0) > misfit:
         raise ContradictionError(
             f"the rings disagree: spots fit them when all d are {rings.factor - 1.0:+.2%} off",
             remedy=f"The lattice parameter is {rings.factor:.4f} of the material's, or the "

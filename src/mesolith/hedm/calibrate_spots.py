@@ -38,6 +38,7 @@ _STEP_SURE = 5.0  # standard errors
 _STEP_FELT = 0.05  # of a frame, over the whole rotation
 _ROOM = 0.01  # of the lattice, where the distance is known instead
 _MISFIT = 0.01
+_LEAST_SPREAD, _USUAL_SPREAD, _ENOUGH = 2e-5, 3e-4, 20
 _RINGS_SAID = 2e-3
 
 
@@ -149,7 +150,12 @@ def calibrate_spots(
             continue
         # always from the rough station and the stated angles, so that a prior counts once
         found = calibrate_from_grains(
-            rough.instrument, with_floor(spots, floor), matches, names=names, prior=prior
+            rough.instrument,
+            with_floor(spots, floor),
+            matches,
+            names=names,
+            prior=prior,
+            dilation=dilation_spread(matches),
         )
         calibration = found.calibration
         current = calibration.instrument
@@ -190,6 +196,17 @@ def grain_spots(layer: IndexedLayer) -> GrainSpots:
         row[assignment.grain_id],
         assignment.hkl,
     )
+
+
+def dilation_spread(matches: GrainSpots) -> float:
+    """Spread of the grains' dilations about their common one, relative in length.
+
+    Some grains say little of it: below twenty it is not taken for less than 3e-4.
+    """
+    size = np.abs(np.linalg.det(matches.lattice_vectors))
+    dilation = np.cbrt(size / matches.reference_volume)
+    spread = 1.4826 * float(np.median(np.abs(dilation - np.median(dilation))))
+    return max(spread, _LEAST_SPREAD if len(dilation) >= _ENOUGH else _USUAL_SPREAD)
 
 
 def corrected(spots: Spots, station: StationCalibration) -> Spots:

@@ -58,8 +58,9 @@ def write_hexrd_folder(cell: Cell, path: Path) -> None:
 def _write_folder(cell: Cell, folder: Path, program: str) -> None:
     """Files of all states in one folder, named by the states' numbers and names.
 
-    Grains of frames lie on the program's axes with the calibrated detector beside them. Raises
-    ``InputError`` where no state holds grains.
+    Grains of frames lie on the program's axes with the calibrated detector beside them; what a
+    program has no word for stands in left_out.txt. Raises ``InputError`` where no state holds
+    grains.
     """
     states = [state for state in cell.states if GrainMap in state]
     if not states:
@@ -68,12 +69,13 @@ def _write_folder(cell: Cell, folder: Path, program: str) -> None:
     if StationCalibration in cell:
         station = cell[StationCalibration]
     folder.mkdir(parents=True, exist_ok=True)
+    missing: list[str] = []
     for state in states:
         grain_map = state[GrainMap]
         spots: Spots | None = None
         if Spots in state:
             spots = state[Spots]
-        write_program_files(
+        _, left_out = write_program_files(
             folder,
             f"{state.index}_{file_stem(state.name)}_",
             program,
@@ -81,6 +83,10 @@ def _write_folder(cell: Cell, folder: Path, program: str) -> None:
             station=station if grain_map.error_source == FROM_SPOTS else None,
             spots=spots,
         )
+        missing += [f"{state.name}: {text}" for text in left_out]
+    if missing:
+        text = "\n".join(missing) + "\n"
+        (folder / "left_out.txt").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _no_grains(cell: Cell) -> InputError:

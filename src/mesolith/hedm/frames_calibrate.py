@@ -54,7 +54,7 @@ def trial(work: Work) -> None:
         instrument = detector_of(work).instrument
     except InvalidValueError:
         return  # the detector file does not state how many pixels there are: the frames will
-    _check_rings(work, instrument)
+    write_remarks(work.folder, [Remark(*found) for found in _ring_findings(work, instrument)])
     if "frames.calibrant" in work.inputs:
         _calibrant_frame(work, instrument)
 
@@ -66,8 +66,7 @@ def compute(work: Work) -> None:
     source = sources[len(sources) // 2]
     where = f"{work.label}, layer {len(sources) // 2 + 1}"
     instrument = read_record(source.path / INSTRUMENT, Instrument)
-    _check_rings(work, instrument)
-    findings: list[Finding] = []
+    findings = _ring_findings(work, instrument)
     powder: PowderCalibration | None = None
     if "frames.calibrant" in work.inputs:
         powder = _from_calibrant(work, instrument)
@@ -177,27 +176,31 @@ def _check_settings(work: Work) -> None:
         )
 
 
-def _check_rings(work: Work, instrument: Instrument) -> None:
-    """Raise ``SettingsError`` where a ring that was asked for lies outside the detector."""
-    for phase in phases_of(work)[:1]:
-        covered = ring_coverage(instrument, phase.spacing)
-        outside = np.flatnonzero(covered < _LEAST_COVERED)
-        if not len(outside):
-            continue
-        first = int(work.settings["frames.first_ring"])
-        numbers = _listed([str(first + int(row)) for row in outside])
-        d = _listed([f"{phase.spacing[row]:.3f}" for row in outside])
-        seen = int(np.count_nonzero(covered >= _LEAST_COVERED))
-        raise SettingsError(
-            f"ring {numbers} of {phase.name} (d = {d} angstrom): outside the detector",
-            where="[frames]",
-            remedy=(
-                f"Ask for {seen} rings from ring {first} on: frames.rings = {seen}."
-                if seen and outside.min() >= seen
-                else "Correct frames.first_ring and frames.rings, or the distance, the energy and "
-                "the beam's centre in the detector file."
-            ),
+def _ring_findings(work: Work, instrument: Instrument) -> list[Finding]:
+    """A warning for rings that were asked for and lie outside the detector.
+
+    Raises ``ContradictionError`` where all do.
+    """
+    phase = phases_of(work)[0]
+    covered = ring_coverage(instrument, phase.spacing)
+    outside = np.flatnonzero(covered < _LEAST_COVERED)
+    if not len(outside):
+        return []
+    first = int(work.settings["frames.first_ring"])
+    numbers = _listed([str(first + int(row)) for row in outside])
+    d = _listed([f"{phase.spacing[row]:.3f}" for row in outside])
+    text = f"ring {numbers} of {phase.name} (d = {d} angstrom) lies outside the detector"
+    seen = len(covered) - len(outside)
+    if not seen:
+        raise ContradictionError(
+            f"{text}, and so does every ring that is to be indexed",
+            where=str(work.source("frames.detector").path)
+            if "frames.detector" in work.inputs
+            else None,
+            remedy="Correct frames.first_ring and frames.rings, or the distance, the energy and "
+            "the beam's centre in the detector file.",
         )
+    return [Finding("warning", "frames.rings", f"{text}: {seen} rings are seen")]
 
 
 def _listed(words: list[str]) -> str:
