@@ -80,9 +80,7 @@ def kept_answers(
     behind the last answer that it kept; so does one that asks for more jobs. What is kept
     belongs to the commit, to the changes on top of it, and to the first job of the part.
     """
-    changes = _git("diff", "HEAD", "--", "src", "benchmarks/*.py", "benchmarks/*.toml")
-    told = f"{_git('rev-parse', 'HEAD')}\n{changes}\n{jobs[0]!r}"
-    key = hashlib.sha256(told.encode()).hexdigest()[:16]
+    key = key_of_code(repr(jobs[0]))
     file = HERE / "results" / "_trials" / benchmark / f"{part.replace(' ', '-')}-{key}.npy"
     kept = [np.load(file)] if file.is_file() else []
     done = sum(len(answers) for answers in kept)
@@ -100,6 +98,13 @@ def kept_answers(
             np.save(beside, kept[0])
             beside.replace(file)
     return np.asarray(kept[0][: len(jobs)])
+
+
+def key_of_code(job: str) -> str:
+    """Key of what is kept of a job: it hangs on the commit and on the changes on top of it."""
+    changes = _git("diff", "HEAD", "--", "src", "benchmarks/*.py", "benchmarks/*.toml")
+    told = f"{_git('rev-parse', 'HEAD')}\n{changes}\n{job}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def calibration_seconds() -> float:

@@ -7,17 +7,15 @@ run goes on behind the last of them.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
-import subprocess
 from concurrent.futures import Executor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _harness import HERE, ROOT
+from _harness import HERE, key_of_code
 from _virtual_frames import Scene, drawn_scene
 
 from mesolith.hedm.peaks import PeakBlock, blocks_of, join_blocks, search_block
@@ -77,14 +75,9 @@ def searched(job: tuple[str, int, int]) -> None:
         kept(_file(folder, first), search_block(series, first, last, PeakSearch()))
 
 
-def scratch_folder(benchmark: str, told: str) -> Path:
-    """Where a run keeps what it has done: it belongs to the commit and to the changes on it."""
-    run = ["git", "diff", "HEAD", "--", "src", "benchmarks/*.py", "benchmarks/*.toml"]
-    changes = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    run = ["git", "rev-parse", "HEAD"]
-    head = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    key = hashlib.sha256(f"{head}\n{changes}\n{told}".encode()).hexdigest()[:16]
-    return HERE / "results" / "_trials" / benchmark / key
+def scratch_folder(benchmark: str, job: str) -> Path:
+    """Where a run keeps what it has done of a job."""
+    return HERE / "results" / "_trials" / benchmark / key_of_code(job)
 
 
 def kept(file: Path, value: Any) -> None:
