@@ -215,9 +215,7 @@ def exchange_network(count: int) -> IntArray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _sum_into(
-    total: NDArray[Any], series: FrameSeries, first: int, group: int, last: int
-) -> None:
+def _sum_into(total: NDArray[Any], series: FrameSeries, first: int, group: int, last: int) -> None:
     """Sum of some frames, moved to lie before ``last``; 16-bit integers where they suffice."""
     first = max(min(first, last - group), 0)
     series.read_into(first, total)
