@@ -87,22 +87,37 @@ def level_and_variance(
     ``quantile`` is how many sigma the sample at ``rank`` lies below the median.
     """
     count, rows, columns = samples.shape
+    middle, reach = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    total, used = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    # row by row: all samples of a pixel at once would lie in as many places of memory
+    for y in range(rows):
+        below, above, dim = samples[(count - 1) // 2, y], samples[count // 2, y], samples[rank, y]
+        for x in range(columns):
+            centre = 0.5 * (float(below[x]) + float(above[x]))
+            noise = max(constant + gain * (centre - offset[y, x]), least)
+            own = ((centre - float(dim[x])) / quantile) ** 2
+            variance[y, x] = own if own > 6.0 * noise else noise
+            middle[x], reach[x] = centre, 2.5 * np.sqrt(noise)
+            total[x], used[x] = 0.0, 0.0
+        for k in range(count):
+            values = samples[k, y]
+            for x in range(columns):
+                away = np.float32(values[x]) - middle[x]
+                inside = abs(away) <= reach[x]
+                total[x] += away if inside else np.float32(0.0)
+                used[x] += np.float32(1.0) if inside else np.float32(0.0)
+        for x in range(columns):
+            level[y, x] = middle[x] + total[x] / max(used[x], np.float32(1.0))
+
+
+@njit(nogil=True, cache=True)
+def add_capped(total: Counts, frame: Counts) -> None:
+    """Add a frame of 16-bit counts to a sum of them, which stays at 65535 where it is more."""
+    rows, columns = total.shape
     for y in range(rows):
         for x in range(columns):
-            middle = 0.5 * (
-                float(samples[(count - 1) // 2, y, x]) + float(samples[count // 2, y, x])
-            )
-            noise = max(constant + gain * (middle - offset[y, x]), least)
-            reach = 2.5 * np.sqrt(noise)
-            total, used = 0.0, 0
-            for k in range(count):
-                value = float(samples[k, y, x])
-                if abs(value - middle) <= reach:
-                    total += value
-                    used += 1
-            level[y, x] = total / used if used > 0 else middle
-            own = ((middle - float(samples[rank, y, x])) / quantile) ** 2
-            variance[y, x] = own if own > 6.0 * noise else noise
+            value = np.uint32(total[y, x]) + np.uint32(frame[y, x])
+            total[y, x] = min(value, np.uint32(65535))
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})

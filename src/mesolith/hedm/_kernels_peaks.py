@@ -248,6 +248,8 @@ def gather_voxels(
         first[f, height] = m
     marks = np.zeros((width + 9) // 8 * 8, dtype=np.uint8)
     eights = marks.view(np.uint64)
+    listed = np.empty(width + 1, dtype=np.int32)
+    of_core = np.empty(width + 1, dtype=np.int32)
     factor = np.empty(width, dtype=np.float32)
     line = np.empty(offsets.shape[2])
     count[:] = 0
@@ -275,9 +277,8 @@ def gather_voxels(
                         marks[columns[f, m]] |= 1
                         marks[columns[f, m] + 2] |= 1
                 marks[0], marks[width + 1] = 0, 0
-                _factors(offsets[k], side, y, factor, line)
-                core = own[y]
-                at = count[k]
+                # which columns first, then array by array: no load has to wait for another
+                n_row, core = 0, 0
                 for e in range(eights.shape[0]):
                     if eights[e] == 0:
                         continue
@@ -286,35 +287,34 @@ def gather_voxels(
                         if mark == 0:
                             continue
                         marks[place] = 0
-                        x = place - 1
-                        if at >= capacity:
-                            fits = False
-                            at += 1
-                            continue
-                        noise = variance[y, x]
-                        flags = 0
-                        out_smooth[k, at] = 0.0
-                        if mark & 2:
-                            flags |= CORE
-                            out_smooth[k, at] = smooth[k + 1, core]
-                            if smooth[k + 1, core] > seed_factor * np.sqrt(noise):
-                                flags |= SEED
-                            core += 1
-                        counts = float(frames[k, y, x])
-                        if counts >= saturation:
-                            flags |= SATURATED
-                        if mask[y, x]:
-                            flags |= MASKED
-                        if y == 0 or x == 0 or y == height - 1 or x == width - 1:
-                            flags |= RIM
-                        counts -= level[y, x] * factor[x]
-                        if not abs(counts) < NO_NUMBER:
-                            flags |= MASKED
-                            counts = 0.0
-                        out_row[k, at], out_column[k, at] = y, x
-                        out_counts[k, at] = counts
-                        out_variance[k, at] = noise
-                        out_flags[k, at] = flags
-                        at += 1
-                count[k] = at
+                        listed[n_row] = place - 1
+                        of_core[core] = n_row
+                        core += mark >> 1
+                        n_row += 1
+                at = count[k]
+                count[k] = at + n_row
+                if at + n_row > capacity:
+                    fits = False
+                    continue
+                _factors(offsets[k], side, y, factor, line)
+                counts, base, noise, bad = frames[k, y], level[y], variance[y], mask[y]
+                rim = RIM if y == 0 or y == height - 1 else 0
+                for m in range(n_row):
+                    x = listed[m]
+                    value = np.float32(counts[x])
+                    above = value - base[x] * factor[x]
+                    right = abs(above) < NO_NUMBER
+                    flags = rim | (RIM if x == 0 or x == width - 1 else 0)
+                    flags |= SATURATED if value >= saturation else 0
+                    flags |= 0 if right and not bad[x] else MASKED
+                    out_row[k, at + m], out_column[k, at + m] = y, x
+                    out_smooth[k, at + m] = 0.0
+                    out_counts[k, at + m] = above if right else 0.0
+                    out_variance[k, at + m] = noise[x]
+                    out_flags[k, at + m] = flags
+                for m in range(core):
+                    high, to = smooth[k + 1, own[y] + m], at + of_core[m]
+                    out_smooth[k, to] = high
+                    seed = high > seed_factor * np.sqrt(out_variance[k, to])
+                    out_flags[k, to] |= (CORE | SEED) if seed else CORE
     return fits

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
-from mesolith.hedm._kernels_background import level_and_variance, noise_by_level, sort_samples
+from mesolith.hedm._kernels_background import (
+    add_capped,
+    level_and_variance,
+    noise_by_level,
+    sort_samples,
+)
 from mesolith.io.finding import Finding
 from mesolith.io.frame_series import FrameSeries
 
@@ -111,7 +117,7 @@ def background_from_frames(
         group = 1
     samples = np.empty((count, *shape), np.uint16 if whole else np.float32)
     for k, frame in enumerate(chosen):
-        samples[k] = _summed(series, int(frame), group, last)
+        _sum_into(samples[k], series, int(frame), group, last)
     samples = _alike(samples)
     count = len(samples)
     failed = _fill_failed(samples) & ~mask
@@ -209,19 +215,18 @@ def exchange_network(count: int) -> IntArray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _summed(series: FrameSeries, first: int, group: int, last: int) -> NDArray[np.generic]:
+def _sum_into(total: NDArray[Any], series: FrameSeries, first: int, group: int, last: int) -> None:
     """Sum of some frames, moved to lie before ``last``; 16-bit integers where they suffice."""
     first = max(min(first, last - group), 0)
-    frame = series.read(first)
-    if group == 1:
-        return frame if frame.dtype == np.uint16 else frame.astype(np.float32)
-    total = frame.astype(np.uint32 if frame.dtype == np.uint16 else np.float32)
+    series.read_into(first, total)
+    frame = np.empty_like(total)
     for k in range(first + 1, first + group):
-        total += series.read(k)
-    if frame.dtype != np.uint16:
-        return total
-    # a sum beyond 65535 is a spot or a saturated pixel, never the median of the samples
-    return np.minimum(total, 65535).astype(np.uint16)
+        series.read_into(k, frame)
+        if total.dtype == np.uint16:
+            # a sum beyond 65535 is a spot or a saturated pixel, never the median of the samples
+            add_capped(total, frame)
+        else:
+            total += frame
 
 
 def _alike(samples: NDArray[np.generic]) -> NDArray[np.generic]:
