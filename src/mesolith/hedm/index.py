@@ -25,7 +25,8 @@ from mesolith.hedm.second_looks import likelier_phases, settled, untangled, with
 PASSES = (
     Pass(30.0, 0.6, 1, 0.7, False, False),
     Pass(15.0, 0.5, 3, 0.55, False, True),
-    Pass(10.0, 0.4, 6, 0.4, True, True),
+    # faint grains show a quarter of their reflections; what chance adds must pay for the search
+    Pass(10.0, 0.4, 6, 0.25, True, True),
 )
 _MOST_REPEATS = 4  # of the last, while it finds something
 _ONE_IN_A_THOUSAND = math.log(1000.0)  # layers in which chance makes a grain

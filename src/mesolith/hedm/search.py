@@ -27,6 +27,8 @@ _CELL = 0.006  # of the map, in units of its radius
 _COARSE = 0.05
 _PROBES = 40
 _MOST_TESTS = 40
+# plans are gone through until so many trials were made; few pairs leave room for many plans
+_FREE_PLANS, _FREE_TRIALS = 40, 100_000
 _HOPELESS = 0.4  # a ring that chance fills this often says nothing
 _LEAST_CHANCE = 1e-3
 
@@ -138,7 +140,7 @@ class PairMap:
         each: int = 2,
         most: int = 200_000,
     ) -> Hypotheses:
-        """Look for grains with the first ``plans`` choices of two rings.
+        """Look for grains with the first ``plans`` choices of two rings, more where they are cheap.
 
         ``evidence`` is asked of a grain; with the share ``enough`` of its slots filled no better
         one is looked for. ``seen`` is the share of reflections that the test expects to see,
@@ -160,7 +162,9 @@ class PairMap:
         found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         trials = 0
         coarse_cells = int(2.0 * EDGE / _COARSE)
-        for one, two in self.plans()[:plans]:
+        for number, (one, two) in enumerate(self.plans()):
+            if number >= plans and (trials > _FREE_TRIALS or number >= _FREE_PLANS):
+                break
             cosines, choices = ring_angles(phase, one, two)
             if not len(cosines):
                 continue
