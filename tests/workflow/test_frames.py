@@ -15,12 +15,13 @@ from mesolith.cli.main import main
 from mesolith.errors import ContradictionError
 from mesolith.experiment import load_experiment
 from mesolith.hedm.frames_layers import files_by_layer
+from mesolith.instrument.instrument import Instrument
 from mesolith.io.record_file import read_record
 from mesolith.records.grains import GrainMap
 from mesolith.techniques import all_techniques
 from mesolith.virtual.hedm.fragments import Fragments
 from mesolith.workflow.plan import make_plan
-from tests.hedm.frame_cell import write_frame_cell
+from tests.hedm.frame_cell import STATION, write_frame_cell
 
 Said = tuple[int, str]
 
@@ -56,8 +57,15 @@ def test_frames_lead_to_the_grains_that_the_beam_lit(
     plan = make_plan(
         load_experiment(recorded.folder / "cell.toml", all_techniques()), only=["hedm.read"]
     )
-    (part,) = [part for part in plan.graph if part.step == "hedm.read"]
-    found = read_record(plan.store.require(part.key).folder / "record.h5", GrainMap)
+    parts = {part.step: part for part in plan.graph}
+
+    def record_of(step: str) -> Path:
+        return Path(plan.store.require(parts[step].key).folder) / "record.h5"
+
+    found = read_record(record_of("hedm.read"), GrainMap)
+    (panel,) = read_record(record_of("frames.instrument"), Instrument).panels
+    assert panel.origin == pytest.approx(STATION.panel_origin)
+    assert panel.rotation == pytest.approx(STATION.panel_axes)
     diameter = 2.0 * np.cbrt(3.0 * recorded.lit.volume / (4.0 * np.pi))
     distance, row = cKDTree(found.position).query(recorded.lit.position)
     large = diameter > 35.0

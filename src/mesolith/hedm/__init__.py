@@ -42,12 +42,14 @@ TECHNIQUE = Technique(
             "Grain map of the first and the last state",
             "after Dixit 2022, Figs. 1d, S4d",
             "mesolith.hedm.figure_grain_map:draw",
+            version=2,
         ),
         Figure(
             "grain_maps",
             "Grain maps of all states",
             "after Dixit 2022, Fig. S6",
             "mesolith.hedm.figure_grain_map:draw_all",
+            version=2,
         ),
         Figure(
             "orientation_map",
@@ -72,6 +74,7 @@ TECHNIQUE = Technique(
             "Distribution of the grains' stresses",
             "after Dixit 2022, Figs. 2, S19",
             "mesolith.hedm.figure_stress_distribution:draw",
+            version=2,
         ),
     ),
     exports=(

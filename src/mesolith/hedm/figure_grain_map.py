@@ -44,14 +44,16 @@ def draw(cell: Cell) -> Drawing | None:
         return None
     limit, pellets = _limit(shown), [pellet_around(cell, g.position) for _, g in shown]
     with house_style():
-        figure = new_figure(86.0)
+        alone = len(shown) == 1
+        figure = new_figure(86.0, 108.0) if alone else new_figure(86.0)
         scale = min(points_for_um(pellet, _LARGE) for pellet in pellets)
         for k, (name, grains) in enumerate(shown):
             axes = axes_mm(figure, 1.0 + 82.0 * k, 1.0, _LARGE.width, _LARGE.height)
             draw_grains(axes, grains, _colours(grains, limit), pellets[k], scale, _LARGE)
             axes.set_title(f"{name} (n = {len(grains):,})", loc="center", pad=-6)
-            letter(axes, "ab"[k], left_mm=0.0, up_mm=-3.5)
-        _colour_bar(axes_mm(figure, 165.0, 15.0, 2.6, 48.0), limit)
+            if not alone:
+                letter(axes, "ab"[k], left_mm=0.0, up_mm=-3.5)
+        _colour_bar(axes_mm(figure, 90.0 if alone else 165.0, 15.0, 2.6, 48.0), limit)
     return Drawing(
         figure=figure,
         caption=(
@@ -142,6 +144,8 @@ def _colours(grains: GrainMap, limit: float) -> FloatArray:
     colours = diverging_map()(0.5 + 0.5 * np.clip(stress / limit, -1.0, 1.0))
     # many quiet grains overlap: each is the fainter, so that the haze stays the same
     quiet = 0.10 * min(1.0, (3000.0 / len(grains)) ** 0.5)
+    # few hide nothing
+    quiet *= float(np.clip((100.0 / len(grains)) ** 0.5, 1.0, 4.0))
     colours[:, 3] = quiet + (0.95 - quiet) * share**1.2
     return np.asarray(colours)
 

@@ -77,7 +77,8 @@ def orientation_drawing(cell: Cell, axis: Axis) -> Drawing | None:
         scale = min(points_for_um(pellet, _SIZE) for pellet in pellets)
         for k, panel in enumerate(panels):
             axes = axes_mm(figure, 1.0 + 68.0 * k, 1.0, _SIZE.width, _SIZE.height)
-            draw_grains(axes, panel.grains, panel.colours, pellets[k], scale, _SIZE, rim=0.25)
+            rim = 0.25 * min(1.0, (500.0 / len(panel.grains)) ** 0.5)
+            draw_grains(axes, panel.grains, panel.colours, pellets[k], scale, _SIZE, rim=rim)
             title = f"along {panel.axis}" if one_state else f"{panel.name}, along {panel.axis}"
             axes.set_title(f"{title} (n = {len(panel.grains):,})", loc="center", pad=-4)
             letter(axes, "ab"[k], left_mm=0.0, up_mm=-2.0)

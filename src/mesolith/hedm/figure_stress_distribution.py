@@ -135,7 +135,8 @@ def _one_grain(axes: Any, error: float | None) -> None:
     if error is None:
         return
     low, high = axes.get_ylim()
-    x, y = axes.get_xlim()[1] - 0.12, low + 0.86 * (high - low)
+    x, y = axes.get_xlim()[1] - 0.12, min(low + 0.86 * (high - low), high - error)
+    y = max(y, 0.5 * (low + high))
     axes.errorbar(x, y, yerr=error, color=INK, linewidth=0.9, capsize=2.0, capthick=0.9)
     axes.annotate(
         f"one grain\n±{error:.0f} MPa",

@@ -65,4 +65,7 @@ def draw_grains(
     axes.set_axis_off()
     if triad:
         low = float(projected(np.array([0.0, 0.0, -pellet.height / 2.0]))[1])
-        draw_triad(axes, pellet, -0.50 * pellet.diameter, low - 0.27 * pellet.diameter)
+        if pellet.diameter < 0.55 * width:  # beside a slender pellet, below a flat one
+            draw_triad(axes, pellet, -0.47 * width, low)
+        else:
+            draw_triad(axes, pellet, -0.50 * pellet.diameter, low - 0.27 * pellet.diameter)

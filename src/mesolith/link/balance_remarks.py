@@ -111,7 +111,8 @@ def _on_volume(reference: Reference) -> list[Remark]:
             )
         ]
     low, high = 100.0 * float(np.nanmin(shares)), 100.0 * float(np.nanmax(shares))
-    text = f"the found grains fill {low:.0f} to {high:.0f} % of the pellet's volume"
+    span = f"{high:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f}"
+    text = f"the found grains fill {span} % of the pellet's volume"
     if low < _LEAST_SHARE or high > _MOST_SHARE:
         text += (
             ", which does not fit: radii are in another scale, a part of the pellet was not "

@@ -123,7 +123,8 @@ def draw_outline(axes: Any, pellet: Pellet, *, behind: bool) -> None:
 
 def draw_triad(axes: Any, pellet: Pellet, left: float, bottom: float) -> None:
     """Three short axes of one length in the oblique view, their foot at a place of the page."""
-    length = round_length(pellet.diameter / 6.0)
+    size = max(pellet.diameter, 1.35 * seen_height(pellet))
+    length = round_length(size / 6.0)
     for name, axis in (("x", [1, 0, 0]), ("y", [0, 1, 0]), ("z", [0, 0, 1])):
         dx, dy, _ = projected(length * np.array(axis, dtype=float))
         axes.annotate(
@@ -133,7 +134,7 @@ def draw_triad(axes: Any, pellet: Pellet, left: float, bottom: float) -> None:
             arrowprops={"arrowstyle": "-|>", "linewidth": 0.7, "color": INK, "mutation_scale": 5},
         )
         axes.text(left + 1.4 * dx, bottom + 1.25 * dy, name, ha="center", va="center")
-    axes.text(left, bottom - 0.055 * pellet.diameter, f"{length:g} µm each", ha="left", va="top")
+    axes.text(left, bottom - 0.055 * size, f"{length:g} µm each", ha="left", va="top")
 
 
 def round_length(value: float) -> float:

@@ -12,6 +12,7 @@ from mesolith.numerics.density import density_on_grid
 from mesolith.records.style import INK
 
 _BINS = 400
+_FEWEST = 10  # values, of fewer a density says nothing
 
 
 def draw_violins(
@@ -24,8 +25,9 @@ def draw_violins(
 ) -> None:
     """Draw one violin for each sample, all with the same scale of width.
 
-    Each value is a point; white is the median, the bar the middle half (25-75 %). The y axis is
-    set to the range of all values with a margin. Samples (n,) hold no NaN and at least one value.
+    Each value is a point; white is the median, the bar the middle half (25-75 %). Of fewer than
+    ten values there are the points alone. The y axis is set to the range of all values with a
+    margin. Samples (n,) hold no NaN and at least one value.
     """
     low = min(float(v.min()) for v in values)
     high = max(float(v.max()) for v in values)
@@ -35,6 +37,9 @@ def draw_violins(
     top = max(float(d.max()) for d in densities)
     slim = half_width / 0.42
     for v, density, place, colour in zip(values, densities, places, colours, strict=True):
+        if len(v) < _FEWEST:
+            axes.plot(np.full(len(v), place), v, "o", color=colour, markersize=3.0, alpha=0.8)
+            continue
         width = half_width * density / top
         seen = (grid >= v.min() - margin / 2) & (grid <= v.max() + margin / 2)
         axes.fill_betweenx(
