@@ -38,11 +38,10 @@ class Mixture:
     """One fitted combination, or the average of all.
 
     ``reflections``, ``intensities``, ``lattice`` (g,) are log likelihood ratios of the first
-    against the second phase; ``first`` and ``second`` (g,) their probabilities, ``share`` that of the
-    second and ``share_se`` its error; ``factor`` (t,) what multiplies the
-    strength of each telling family, ``intensity_factor`` that of the differences of common ones;
-    ``offset`` the relative difference of lattice parameters, second less first; ``score`` the
-    log of the weight.
+    against the second phase; ``first`` and ``second`` (g,) their probabilities, ``share`` that of
+    the second and ``share_se`` its error; ``factor`` (t,) what multiplies the strength of each
+    telling family, ``intensity_factor`` that of the differences of common ones; ``offset`` the
+    relative difference of lattice parameters, second less first; ``score`` the log of the weight.
     """
 
     reflections: FloatArray
