@@ -124,28 +124,25 @@ def learned_intensities(
     probability: FloatArray,
     difference: FloatArray,
     *,
+    stated: FloatArray,
     doubt: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Values of the families in the first phase, and what they differ from the second's.
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Values of the families in the first phase, what they differ from the second's, and how well.
 
     Means over grains weighted by the ``probability`` (g,) of the first phase, in turn; the
-    differences are drawn to the CIFs', which are uncertain by the share ``doubt`` of themselves.
-    With ``doubt`` 0 there are none.
+    differences are drawn to the ``stated`` ones, uncertain by the share ``doubt`` of themselves.
+    The last (f,) is the precision with which the grains say each difference.
     """
     value, weight = np.nan_to_num(common.value), common.weight
     total = np.maximum(weight.sum(axis=1), 1e-300)
     one, two = probability[:, None] * weight, (1.0 - probability)[:, None] * weight
     first = np.zeros(value.shape[1])
-    sigma = doubt * np.maximum(np.abs(common.difference), 1e-4)
+    pull = 1.0 / (doubt * np.maximum(np.abs(stated), 1e-5)) ** 2
     for _ in range(3):
         alone = ((weight * (value - first)).sum(axis=1) / total)[:, None]
         other = alone + ((weight * difference).sum(axis=1) / total)[:, None]
         first = (one * (value - alone) + two * (value - other + difference)).sum(axis=0)
         first /= np.maximum((one + two).sum(axis=0), 1e-300)
-        if doubt > 0.0:
-            pull = 1.0 / sigma**2
-            up = (two * (first + other - value)).sum(axis=0) + pull * common.difference
-            difference = up / (two.sum(axis=0) + pull)
-        else:
-            difference = np.zeros(len(first))
-    return first, difference
+        up = (two * (first + other - value)).sum(axis=0) + pull * stated
+        difference = up / (two.sum(axis=0) + pull)
+    return first, difference, two.sum(axis=0)

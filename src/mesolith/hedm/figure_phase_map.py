@@ -222,7 +222,7 @@ def _count_words(name: str, grains: GrainMap) -> str:
 def _table(shown: Shown) -> dict[str, Any]:
     maps = [grains for _, grains in shown]
     position = np.concatenate([grains.position for grains in maps])
-    table = {
+    return {
         "state": np.concatenate([np.full(len(g), name) for name, g in shown]),
         "grain_id": np.concatenate([g.grain_id for g in maps]),
         "x_um": position[:, 0],
@@ -238,4 +238,3 @@ def _table(shown: Shown) -> dict[str, Any]:
         ),
         "stress_hydrostatic_mpa": np.concatenate([_stress(g) for g in maps]),
     }
-    return table

@@ -137,5 +137,6 @@ def sentence_of_counts(
 def _phases(work: Work) -> tuple[Material, Material]:
     one = electrolyte_material(work, "electrolyte.material")
     other = electrolyte_material(work, "electrolyte.second_phase")
-    assert one is not None and other is not None
+    assert one is not None
+    assert other is not None
     return one, other

@@ -28,7 +28,8 @@ TRACE = (1.0, 19.0)  # prior of the second phase's share: five per cent on avera
 _STEPS = 200
 _SETTLED = 1e-5
 _STRENGTH_SIGMA = math.log(3.0)  # of a weak reflection's strength about the CIF's
-_DOUBT = 0.5  # share of a difference of common intensities that the CIFs may be wrong by
+_SCALES = (0.0, 0.25, 0.5, 1.0)  # of the differences of common intensities, as the CIFs state them
+_DOUBT = 0.5  # share of a difference that a family may be off by
 _OFFSET_SIGMA = 2e-3  # of the difference of lattice parameters about the CIFs'
 _WIDE, _WIDE_SHARE = 5.0, 0.02  # grains far from the others
 
@@ -38,11 +39,10 @@ class Mixture:
     """One fitted combination, or the average of all.
 
     ``reflections``, ``intensities``, ``lattice`` (g,) are log likelihood ratios of the first
-    against the second phase; ``first`` and ``second`` (g,) their probabilities, ``share`` that of the
-    second and ``share_se`` its error; ``factor`` (t,) what multiplies the
-    strength of each telling family, ``intensity_factor`` that of the differences of common ones;
-    ``offset`` the relative difference of lattice parameters, second less first; ``score`` the
-    log of the weight.
+    against the second phase; ``first`` and ``second`` (g,) their probabilities, ``share`` that of
+    the second and ``share_se`` its error; ``factor`` (t,) what multiplies the strength of each
+    telling family, ``intensity_factor`` that of the differences of common ones; ``offset`` the
+    relative difference of lattice parameters, second less first; ``score`` the log of the weight.
     """
 
     reflections: FloatArray
@@ -80,7 +80,7 @@ def fit_mixture(
     """
     fits = [
         _fitted(telling, common, length, length_sigma, stated_offset, prior, *chosen)
-        for chosen in itertools.product((False, True), (False, True), (0.0, 1.0, -1.0))
+        for chosen in itertools.product((False, True), _SCALES, (0.0, 1.0, -1.0))
     ]
     score = np.array([fit.score for fit in fits])
     weight = np.exp(score - logsumexp(score))
@@ -118,7 +118,7 @@ def _fitted(
     stated_offset: float,
     share_prior: tuple[float, float],
     by_reflections: bool,
-    by_intensities: bool,
+    scale: float,
     side: float,
 ) -> Mixture:
     """One combination: which kinds of evidence speak, and on which side the second lattice is."""
@@ -127,8 +127,8 @@ def _fitted(
     prior = np.full(len(FACTORS), -np.inf)
     prior[1:] = -0.5 * (np.log(FACTORS[1:]) / _STRENGTH_SIGMA) ** 2
     chosen: IntArray = np.full(len(telling.families), one if by_reflections else 0)
-    doubt = _DOUBT if by_intensities else 0.0
-    difference = common.difference if by_intensities else 0.0 * common.difference
+    stated = scale * common.difference
+    difference, told = stated, np.zeros(len(stated))
     middle = float(np.median(length)) if grains else 0.0
     spread = 1.4826 * float(np.median(np.abs(length - middle))) if grains else 1.0
     spread = max(spread, 1e-6)
@@ -164,7 +164,9 @@ def _fitted(
         if by_reflections:
             gain = np.einsum("g,gtk->tk", r, telling.ratio) + prior
             chosen = np.argmax(gain, axis=1)
-        first_values, difference = learned_intensities(common, r, difference, doubt=doubt)
+        first_values, difference, told = learned_intensities(
+            common, r, difference, stated=stated, doubt=_DOUBT
+        )
         middle, offset, spread = _lattice_step(
             length, length_sigma, r, offset, spread, stated_offset, bool(side)
         )
@@ -173,9 +175,11 @@ def _fitted(
     if by_reflections:
         # a step of the grid is about as fine as the layer determines a strong factor
         score += float(prior[chosen].sum()) - penalty * len(chosen)
-    if by_intensities:
-        sigma = _DOUBT * np.maximum(np.abs(common.difference), 1e-4)
-        score += float(np.sum(-0.5 * ((difference - common.difference) / sigma) ** 2)) - penalty
+    if scale:
+        # what was learned of each family is paid for by how much narrower it became
+        sigma = _DOUBT * np.maximum(np.abs(stated), 1e-5)
+        score += float(np.sum(-0.5 * ((difference - stated) / sigma) ** 2))
+        score -= 0.5 * float(np.sum(np.log1p(told * sigma**2)))
     if side:
         score += -0.5 * ((offset - stated_offset) / _OFFSET_SIGMA) ** 2 - penalty
     shares, plausible = _shares(fit.ratio, share_prior)
