@@ -111,6 +111,7 @@ def test_patches_without_an_end_are_refused(
     counts: NDArray[np.uint16], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peaks, "_MOST_OPEN", 0.001)
+    monkeypatch.setattr(peaks, "_BATCHES", 1)
     with pytest.raises(InvalidValueError, match="hang together over"):
         find_spots(series_of(counts), PHOTONS)
 
