@@ -79,10 +79,10 @@ def bytes_a_frame(series: FrameSeries, voxels: float) -> dict[str, float]:
     sampled = 26.0 / 128.0  # rows, and of these the columns, that say how bright a frame is
     return {
         "file to window": 2 * 2 * size,
-        "last two frames of a batch to the next": 2 * 2 * size * 2 / 10,
+        "last two frames of a batch to the next": 2 * 2 * size * 2 / 12,
         "brightness of the frame": (2 * sampled + 12 * sampled**2) * size,
-        "frame, level, threshold and mask, once a batch of 10": 2 * size * 12 / 10 + 9 * size / 10,
-        "level, variance and mask of voxels, once a batch of 10": 9 * size / 10,
+        "frame, level, threshold and mask, once a batch of 12": 2 * size * 14 / 12 + 9 * size / 12,
+        "level, variance and mask of voxels, once a batch of 12": 9 * size / 12,
         "26 samples of four frames, in each half of the block": 2 * size * 26 * (2 * 4 + 4) / 300,
         "voxels: gathered, joined to a list, cut, sorted by spot": 6 * 25.0 * voxels,
     }

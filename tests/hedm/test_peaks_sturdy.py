@@ -111,6 +111,7 @@ def test_patches_without_an_end_are_refused(
     counts: NDArray[np.uint16], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peaks, "_MOST_OPEN", 0.001)
+    monkeypatch.setattr(peaks, "_BATCHES", 1)
     with pytest.raises(InvalidValueError, match="hang together over"):
         find_spots(series_of(counts), PHOTONS)
 
@@ -163,3 +164,12 @@ def test_pixels_without_a_number_are_masked(counts: NDArray[np.uint16]) -> None:
 def test_no_pixel_that_can_be_used(counts: NDArray[np.uint16]) -> None:
     with pytest.raises(InvalidValueError, match="none of the 17408 pixels can be used"):
         find_spots(series_of(counts, saturation=50.0))
+
+
+def test_frames_about_zero_are_not_taken_for_a_closed_shutter(
+    counts: NDArray[np.uint16],
+) -> None:
+    # the background was taken off before: what is left of it is less than its own noise
+    place, _, text = found(of_floats(counts.astype(np.float32) - np.float32(159.99)))
+    assert "left out" not in text
+    assert np.allclose(place, BRIGHT[:, 1:4], atol=0.1)

@@ -148,7 +148,8 @@ def tile_offsets(
     ``pixel`` (tile, tile, n) are some pixels of each tile, as indices into the flat frame;
     ``level`` and ``noise`` their level and its standard deviation, below zero for those that do
     not count. Pixels more than 2.5 sigma away from the tile's mean, spots among them, are left
-    out; 0 where fewer than 16 are left. Returns which share of all pixels that count was left.
+    out; 0 where fewer than 16 are left, and where the level is below a quarter of the noise, a
+    change of which cannot be told. Returns which share of all pixels that count was left.
     """
     counts = frame.ravel()
     size = pixel.shape[2]
@@ -157,11 +158,12 @@ def tile_offsets(
     for ty in range(offsets.shape[0]):
         for tx in range(offsets.shape[1]):
             place, base, sigma = pixel[ty, tx], level[ty, tx], noise[ty, tx]
-            total, n = np.float32(0.0), 0
+            total, spread, n = np.float32(0.0), np.float32(0.0), 0
             for k in range(size):
                 difference[k] = np.float32(counts[place[k]]) - base[k]
                 good = sigma[k] > 0.0
                 total += base[k] if good else np.float32(0.0)
+                spread += sigma[k] if good else np.float32(0.0)
                 n += 1 if good else 0
             used, mean = _clipped_mean(difference, sigma, np.float32(0.0))
             if 2 * used < n:
@@ -171,7 +173,7 @@ def tile_offsets(
                     used, mean = _clipped_mean(
                         difference, sigma, np.float32(np.median(difference[right]))
                     )
-            good = used >= 16 and total > 0.0
+            good = used >= 16 and total > 0.25 * spread
             offsets[ty, tx] = float(mean) * n / total if good else 0.0
             kept += used
             counted += n

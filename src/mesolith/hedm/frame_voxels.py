@@ -20,7 +20,7 @@ from mesolith.io.frame_series import FrameSeries
 
 Image = NDArray[np.float32]
 
-_BATCH, _STRIP = 14, 16
+_BATCH, _STRIP = 12, 16
 _CAPACITY = 16_384
 # noise of the background itself, smoothed on the detector alone: weights 1 2 1 along two axes
 _STILL_FACTOR = 6.0 / 16.0

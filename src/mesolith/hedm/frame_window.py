@@ -91,7 +91,10 @@ class FrameWindow:
         frame, sample = self.frames[slot], self._sample
         kept = tile_offsets(frame, sample.pixel, sample.level, sample.noise, self.offsets[slot])
         change = float(np.median(self.offsets[slot]))
-        if kept < _LEAST_KEPT or not _LEAST_CHANGE < change < _MOST_CHANGE:
+        moved = abs(float(np.median(self.offsets[slot] * sample.mean)))
+        # of a level near zero a change many times as large may still be noise
+        other_light = not _LEAST_CHANGE < change < _MOST_CHANGE and moved > sample.usual_noise
+        if kept < _LEAST_KEPT or other_light:
             return True
         limit = self.series.saturation
         if limit is None:
@@ -129,7 +132,8 @@ class FrameWindow:
 class _TileSample:
     """Some pixels of each tile: their places in the flat frame, level and noise, (tile, tile, n).
 
-    The noise is -1 where a pixel does not count: masked ones, and where a tile has fewer.
+    The noise is -1 where a pixel does not count: masked ones, and where a tile has fewer. ``mean``
+    (tile, tile) is the level of those that do, ``usual_noise`` the median of their noise.
     """
 
     def __init__(self, background: Background) -> None:
@@ -146,3 +150,7 @@ class _TileSample:
         self.pixel = (row * width + column).astype(np.int32).reshape(shape)
         self.level: Image = background.level[row, column].reshape(shape)
         self.noise: Image = np.where(good, noise, np.float32(-1.0)).reshape(shape)
+        counted = self.noise > 0.0
+        total = np.where(counted, self.level, 0.0).sum(axis=2)
+        self.mean = total / np.maximum(counted.sum(axis=2), 1)
+        self.usual_noise = float(np.median(self.noise[counted])) if counted.any() else 0.0
