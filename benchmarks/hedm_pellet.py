@@ -194,6 +194,7 @@ def judged(pellet: Pellet, folder: Path) -> dict[str, Any]:
     sources = [
         read_record(folder / f"grains-{k}.h5", IndexedGrains) for k in range(len(pellet.middles))
     ]
+    area = float(np.pi * json.loads((folder / "layers.json").read_text())["radius"] ** 2)
     finds = read_record(folder / "finds.h5", LayerFinds)
     grains = read_record(folder / "stitched.h5", IndexedGrains)
     scores = [
@@ -229,7 +230,7 @@ def judged(pellet: Pellet, folder: Path) -> dict[str, Any]:
         "cut_alone": finds.cut_alone,
         **covered,
         "repeatability": repeatability(finds, scores, sources),
-        "control_joins": control(pellet, sources, float(np.pi * RADIUS**2)),
+        "control_joins": control(pellet, sources, area),
         "bars": {
             "number": (rates["number"], abs(rates["number"]) <= NUMBER),
             "wrong": (rates["wrong"], rates["wrong"] <= WRONG),
