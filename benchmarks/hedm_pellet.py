@@ -413,7 +413,7 @@ def show(result: dict[str, Any]) -> None:
     print(f"  {verdict(bars['intervals'][1])}; volumes within {result['volume_scatter']:.1%}")
     for name, (scale, error, true) in result["repeatability"].items():
         print(
-            f"repeatability: {name} errors are at most {scale:.3f} +- {error:.3f} times the "
+            f"repeatability: {name} errors of most parts are at most {scale:.3f} +- {error:.3f} times the "
             f"stated ones, in truth {true:.3f}"
         )
     print(
