@@ -413,8 +413,8 @@ def show(result: dict[str, Any]) -> None:
     print(f"  {verdict(bars['intervals'][1])}; volumes within {result['volume_scatter']:.1%}")
     for name, (scale, error, true) in result["repeatability"].items():
         print(
-            f"repeatability: {name} errors of most parts are at most {scale:.3f} +- {error:.3f} times the "
-            f"stated ones, in truth {true:.3f}"
+            f"repeatability: {name} errors of most parts are at most {scale:.3f} +- {error:.3f} "
+            f"times the stated ones, in truth {true:.3f}"
         )
     print(
         f"hedm pellet, {result['draw']}: {result['seconds']:.1f} s (bar {SECONDS:.0f} s; "
