@@ -194,6 +194,7 @@ def judged(pellet: Pellet, folder: Path) -> dict[str, Any]:
     sources = [
         read_record(folder / f"grains-{k}.h5", IndexedGrains) for k in range(len(pellet.middles))
     ]
+    area = float(np.pi * json.loads((folder / "layers.json").read_text())["radius"] ** 2)
     finds = read_record(folder / "finds.h5", LayerFinds)
     grains = read_record(folder / "stitched.h5", IndexedGrains)
     scores = [
@@ -229,7 +230,7 @@ def judged(pellet: Pellet, folder: Path) -> dict[str, Any]:
         "cut_alone": finds.cut_alone,
         **covered,
         "repeatability": repeatability(finds, scores, sources),
-        "control_joins": control(pellet, sources, float(np.pi * RADIUS**2)),
+        "control_joins": control(pellet, sources, area),
         "bars": {
             "number": (rates["number"], abs(rates["number"]) <= NUMBER),
             "wrong": (rates["wrong"], rates["wrong"] <= WRONG),
@@ -412,8 +413,8 @@ def show(result: dict[str, Any]) -> None:
     print(f"  {verdict(bars['intervals'][1])}; volumes within {result['volume_scatter']:.1%}")
     for name, (scale, error, true) in result["repeatability"].items():
         print(
-            f"repeatability: {name} errors are at most {scale:.3f} +- {error:.3f} times the "
-            f"stated ones, in truth {true:.3f}"
+            f"repeatability: {name} errors of most parts are at most {scale:.3f} +- {error:.3f} "
+            f"times the stated ones, in truth {true:.3f}"
         )
     print(
         f"hedm pellet, {result['draw']}: {result['seconds']:.1f} s (bar {SECONDS:.0f} s; "

@@ -46,10 +46,10 @@ def parts_drawing(name: str, finds: LayerFinds) -> Drawing:
             f"grains. The two parts of {joined:,} grains that a border cuts, one against the "
             "other: (a) each component of their rotation, (b) of their strain, over the error "
             "that is stated of the difference. If parts are alike and stated errors true, the "
-            "steps follow the line. Real differences within grains taken off, the errors are at "
-            f"most {_with_error(finds.turn_scale, finds.turn_scale_se)} times the stated ones in "
-            f"orientation and {_with_error(finds.strain_scale, finds.strain_scale_se)} times in "
-            "strain."
+            "steps follow the line. Real differences within grains taken off, the errors of most "
+            f"parts are at most {_with_error(finds.turn_scale, finds.turn_scale_se)} times the "
+            "stated ones in orientation and "
+            f"{_with_error(finds.strain_scale, finds.strain_scale_se)} times in strain."
         ),
         how=(
             "Both parts come from different spots of different scans. Their differences are "
