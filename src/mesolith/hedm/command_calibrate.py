@@ -133,7 +133,7 @@ def print_table(station: StationCalibration) -> None:
         if name == "wavelength":
             continue
         scale, word, digits = (1e-3, "mm", 4) if unit == "um" else (180.0 / math.pi, "deg", 5)
-        told = f"{error * scale:.{digits}f}" if np.isfinite(error) else "held"
+        told = f"{error * scale:.{digits}f}" if np.isfinite(error) else "-"
         rows.append(
             (name, f"{before * scale:.{digits}f}", f"{after * scale:.{digits}f}", told, word)
         )
