@@ -165,7 +165,6 @@ def calibrate_spots(
         instrument,
         calibration,
         source="grains",
-        first=rough.pairs,
         state=where,
         grains=count,
         omega_factor=factor,

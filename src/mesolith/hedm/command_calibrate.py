@@ -133,7 +133,7 @@ def print_table(station: StationCalibration) -> None:
         if name == "wavelength":
             continue
         scale, word, digits = (1e-3, "mm", 4) if unit == "um" else (180.0 / math.pi, "deg", 5)
-        told = f"{error * scale:.{digits}f}" if np.isfinite(error) else "held"
+        told = f"{error * scale:.{digits}f}" if np.isfinite(error) else "-"
         rows.append(
             (name, f"{before * scale:.{digits}f}", f"{after * scale:.{digits}f}", told, word)
         )
@@ -238,7 +238,7 @@ def _from_powder(arguments: argparse.Namespace) -> tuple[StationCalibration, lis
         _same_size(arguments.mask, "mask", mask.shape, frames[0].shape)
     for path, frame, panel in zip(files, frames, panels, strict=True):
         _same_size(path, "frame", frame.shape, tuple(panel.shape.tolist()))
-    held = [name for name in FROM_RINGS if name not in arguments.hold]
+    free = [name for name in FROM_RINGS if name not in arguments.hold]
     progress("rings")
     try:
         found = calibrate_powder(
@@ -248,7 +248,7 @@ def _from_powder(arguments: argparse.Namespace) -> tuple[StationCalibration, lis
             place=placed_on_rings,
             masks=None if mask is None else [mask] * len(frames),
             saturation=arguments.saturation,
-            names=held,
+            names=free,
         )
     except MesolithError as error:
         raise type(error)(

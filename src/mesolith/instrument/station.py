@@ -27,7 +27,8 @@ class StationCalibration(Record):
     """What the detector file said, what spots or rings say, and how sure they are.
 
     ``before`` and ``after`` are as `station_parameters` reads them; ``error`` is NaN for a
-    parameter that was held. ``source`` is "grains", "rings" or "detector file". The turn of a
+    parameter that was held, and for ``shift_z`` where grains calibrated: the lit part of their
+    sample is put at z = 0. ``source`` is "grains", "rings" or "detector file". The turn of a
     frame is ``omega_factor`` times what its file states. ``floor_place`` (px) and
     ``floor_omega`` (rad) stand beside the errors that spots state. ``scale`` says which
     combinations of lattice parameter, distance and wavelength the data tell apart, and
@@ -97,7 +98,6 @@ def station_calibration(
     calibration: Calibration | None,
     *,
     source: str,
-    first: Calibration | None = None,
     state: str = "",
     grains: int = 0,
     omega_factor: float = 1.0,
@@ -107,17 +107,14 @@ def station_calibration(
     wavelength_sigma: float = 0.0,
     tied: bool = False,
 ) -> StationCalibration:
-    """The record of a calibration that started from ``before``; None: nothing was calibrated.
-
-    ``first`` is one before it, whose errors stand for parameters that were then held.
-    """
+    """The record of a calibration that started from ``before``; None: nothing was calibrated."""
     after = before if calibration is None else calibration.instrument
     old, new = station_parameters(before), station_parameters(after)
     fitted = () if calibration is None else calibration.name
-    error = []
-    for name in PARAMETERS:
-        known = [one for one in (calibration, first) if one is not None and name in one.name]
-        error.append(known[0].sigma(name) if known else np.nan)
+    error = [
+        np.nan if calibration is None or name not in fitted else calibration.sigma(name)
+        for name in PARAMETERS
+    ]
     return StationCalibration(
         instrument=after,
         name=PARAMETERS,
