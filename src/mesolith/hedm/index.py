@@ -332,31 +332,6 @@ class LayerIndex:
             chance[rings] = measured[rings]
         return chance
 
-    def measure_errors(self, grains: Grains) -> tuple[float, float]:
-        """Give spots the errors that residuals show; returns the median factors of place and omega.
-
-        Spots that are off by more than they state are met only when they state more, so it is
-        done in turns. Where most would have to state several times more, the station is wrong or
-        the grains are, with wider errors anything would fit, and all stays as it is.
-        """
-        rows = np.unique(np.linspace(0, len(grains) - 1, _SCALED).astype(np.int64))
-        some = grains.rows(rows[: len(grains)])
-        total = np.ones((2, self._spots))
-        middle = np.ones(2)
-        for _ in range(_MEASURED):
-            matches = self.match(some)
-            some, refined = self.refine(some, matches, 2)
-            factors = np.stack(measured_factors(self.lookup, matches, refined))
-            self.lookup.rescale(*factors)
-            total *= factors
-            middle = np.median(total, axis=1) if self._spots else middle
-            if middle.max() > _WRONG:
-                self.lookup.rescale(*(1.0 / total))
-                return 1.0, 1.0
-            if factors.max(initial=1.0) < _SETTLED:
-                break
-        return float(middle[0]), float(middle[1])
-
     def likelier_phases(self, grains: Grains, matches: Matches, chance: FloatArray) -> Grains:
         """Grains that another phase of nearly the same lattice explains better, relabelled."""
         if len(self.phases) == 1 or not len(grains):
@@ -403,7 +378,7 @@ def find_grains(index: LayerIndex) -> Found:
             new, refined = index.refine(new, index.match(new, _FIRST_SIGMAS), 1)
             new = new.rows(np.isfinite(refined.variance))
         if not len(grains):
-            index.measure_errors(new)
+            measure_errors(index, new)
             chance = index.chance(new)
         new, new_matches = index.settled(new, index.match(new), chance)
         new, new_matches = index.without_relatives(new, new_matches, chance)
@@ -421,7 +396,7 @@ def find_grains(index: LayerIndex) -> Found:
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
     grains, refined = index.refine(grains, matches, 1)
     grains = index.untangled(grains, matches, refined)
-    scale = index.measure_errors(grains)
+    scale = measure_errors(index, grains)
     matches = index.match(grains)
     relabelled = index.likelier_phases(grains, matches, chance)
     if np.any(relabelled.phase != grains.phase):
@@ -433,3 +408,30 @@ def find_grains(index: LayerIndex) -> Found:
     grains, refined = index.refine(grains, matches, 2)
     scatter, effective = pulls(index.lookup, refined, grains.phase, index.table.hkl, matches)
     return Found(grains, refined, matches, weighed, chance, scale, scatter, effective)
+
+
+def measure_errors(index: LayerIndex, grains: Grains) -> tuple[float, float]:
+    """Give spots the errors that residuals show; returns the median factors of place and omega.
+
+    Spots that are off by more than they state are met only when they state more, so it is done in
+    turns. Where most would have to state several times more, the station is wrong or the grains
+    are, with wider errors anything would fit, and all stays as it is.
+    """
+    lookup = index.lookup
+    rows = np.unique(np.linspace(0, len(grains) - 1, _SCALED).astype(np.int64))
+    some = grains.rows(rows[: len(grains)])
+    total = np.ones((2, len(lookup.rows)))
+    middle = np.ones(2)
+    for _ in range(_MEASURED):
+        matches = index.match(some)
+        some, refined = index.refine(some, matches, 2)
+        factors = np.stack(measured_factors(lookup, matches, refined))
+        lookup.rescale(*factors)
+        total *= factors
+        middle = np.median(total, axis=1) if total.size else middle
+        if middle.max() > _WRONG:
+            lookup.rescale(*(1.0 / total))
+            return 1.0, 1.0
+        if factors.max(initial=1.0) < _SETTLED:
+            break
+    return float(middle[0]), float(middle[1])
