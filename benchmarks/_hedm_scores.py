@@ -88,6 +88,8 @@ def score_grains(
             used_found.add(i)
             used_true.add(j)
             kept.append((i, j, best))
+    # not in the order of their errors, which would sort ties of whatever they are divided by
+    kept.sort(key=lambda pair: pair[0])
     found = np.array([i for i, _, _ in kept], dtype=np.int64)
     true = np.array([j for _, j, _ in kept], dtype=np.int64)
     moved = np.array([best for _, _, best in kept]).reshape(-1, 3, 3)
