@@ -156,7 +156,7 @@ def test_phases_of_different_lattices_are_refused() -> None:
 def test_records_that_contradict_themselves_are_refused(odds: PhaseOdds) -> None:
     with pytest.raises(DuplicateError, match="twice"):
         replace(odds, grain_id=np.zeros(len(odds), dtype=np.int64))
-    with pytest.raises(InvalidValueError, match="0.5 to 1"):
+    with pytest.raises(InvalidValueError, match="of the likelier phase"):
         replace(odds, probability=np.full(len(odds), 0.3))
 
 

@@ -37,9 +37,9 @@ from mesolith.records.style import (
 _ACROSS = 3
 _HOW = (
     "Orthographic view along azimuth -58 and elevation 24 degrees on sample axes. Points of the "
-    "second phase have one and a half times the diameter that its grains would have. Where two phases share a "
-    "lattice and spots were weighed, a grain is shown as undecided unless its probability is at "
-    "least 0.99 and the log likelihood ratio 3 on its side."
+    "second phase have one and a half times the diameter that its grains would have. Where two "
+    "phases share a lattice and spots were weighed, a grain is shown as undecided unless its "
+    "probability is at least 0.99 and the log likelihood ratio 3 on its side."
 )
 Shown = list[tuple[str, GrainMap]]
 
