@@ -50,9 +50,7 @@ def two_polymorphs(
 
 def true_phases(layer: VirtualLayer, grains: IndexedGrains) -> np.ndarray:
     """True phase of each indexed grain, by its place."""
-    distance = np.linalg.norm(
-        grains.position[:, None] - layer.grains.position[None], axis=2
-    )
+    distance = np.linalg.norm(grains.position[:, None] - layer.grains.position[None], axis=2)
     assert distance.min(axis=1).max() < 20.0
     assert layer.grains.phase is not None
     return layer.grains.phase[np.argmin(distance, axis=1)]

@@ -23,6 +23,7 @@ from mesolith.records.pellet import (
 )
 from mesolith.records.style import (
     FAINT,
+    INK,
     MM_PER_INCH,
     RED,
     SKY,
@@ -36,9 +37,9 @@ from mesolith.records.style import (
 _ACROSS = 3
 _HOW = (
     "Orthographic view along azimuth -58 and elevation 24 degrees on sample axes. Points of the "
-    "second phase have twice the diameter that its grains would have. Where two phases share a "
-    "lattice and spots were weighed, a grain is shown as undecided unless its probability is at "
-    "least 0.99 and the log likelihood ratio 3 on its side."
+    "second phase have one and a half times the diameter that its grains would have. Where two "
+    "phases share a lattice and spots were weighed, a grain is shown as undecided unless its "
+    "probability is at least 0.99 and the log likelihood ratio 3 on its side."
 )
 Shown = list[tuple[str, GrainMap]]
 
@@ -166,7 +167,7 @@ def _panel(
     colours = np.tile(np.array([0.835, 0.369, 0.0, 1.0]), (len(grains), 1))
     if np.isfinite(limit):
         colours = diverging_map()(0.5 + 0.5 * np.clip(np.nan_to_num(stress) / limit, -1.0, 1.0))
-    layers.append((second, colours, 0.95, 2.0))
+    layers.append((second, colours, 0.95, 1.5))
     for rows, colour, alpha, factor in layers:
         order = np.flatnonzero(rows)[np.argsort(near[rows], kind="stable")]
         axes.scatter(
@@ -175,7 +176,9 @@ def _panel(
             s=(factor * wide[order]) ** 2,
             c=colour if isinstance(colour, str) else colour[order],
             alpha=alpha,
-            linewidths=0,
+            # a rim parts a blue stress from the blue of the other phase
+            linewidths=0.4 if rows is second else 0.0,
+            edgecolors=INK,
             rasterized=True,
         )
     draw_outline(axes, pellet, behind=False)

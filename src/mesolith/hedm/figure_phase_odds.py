@@ -124,6 +124,6 @@ def _fits(axes: Any, odds: PhaseOdds) -> None:
     axes.plot(1e3 * odds.fit_offset, share, color=SKY, linewidth=1.2)
     axes.axhline(PAPER_SHARE, color=RED, linewidth=0.8, dashes=(4, 3))
     axes.set_ylim(0.0, 1.05)
-    axes.set_xlabel("lattice parameter given, off by (10⁻³)")
+    axes.set_xlabel("lattice parameter off by (10⁻³)")
     axes.set_ylabel(f"share of grains that fit {odds.phases.name[1]}", fontsize=6.5)
     letter(axes, "c", up_mm=1.0)
