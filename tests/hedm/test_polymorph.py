@@ -12,7 +12,9 @@ import pytest
 from mesolith.errors import DuplicateError, InvalidValueError
 from mesolith.hedm import figure_phase_map, frames_phase
 from mesolith.hedm.brightness import fit_brightness
+from mesolith.hedm.calibrate_spots import uncalibrated
 from mesolith.hedm.figure_phase_odds import odds_drawing
+from mesolith.hedm.frames_layers import STATION
 from mesolith.hedm.indexed import grain_map_from_indexed
 from mesolith.hedm.phase_counts import grains_that_fit, offsets_for_share
 from mesolith.hedm.polymorph import phase_odds
@@ -167,14 +169,16 @@ def test_records_that_contradict_themselves_are_refused(odds: PhaseOdds) -> None
 def work_of(folder: Path, second: str | None) -> Work:
     """The step's work on spots, instrument and grains laid down in a folder."""
     layer, grains = two_polymorphs()
+    station = uncalibrated(UPRIGHT, place=None, omega=None)
     (folder / "spots").mkdir(parents=True)
     (folder / "index").mkdir()
     (folder / "out").mkdir()
     write_record(folder / "spots" / "record.h5", layer.spots)
     write_record(folder / "spots" / "instrument.h5", UPRIGHT)
     write_record(folder / "index" / "record.h5", grains)
+    write_record(folder / "index" / STATION, station)
     return Work(
-        step="frames.phase",
+        step="frames.odds",
         label="pristine",
         settings={
             "state.frames": {"layer_z_um": 0.0},
@@ -185,6 +189,7 @@ def work_of(folder: Path, second: str | None) -> Work:
             "frames.beam_height_um": 100.0,
             "frames.strain": 2.5e-3,
             "frames.pole_deg": 6.0,
+            "frames.intensity_spread": 0.3,
             "frames.evidence": 30.0,
             "frames.completeness": 0.0,
         },
