@@ -107,7 +107,7 @@ def write_layers(folder: Path, empty: tuple[int, ...] = ()) -> tuple[Truth, list
             SpotAssignment(
                 spot=1000 * k + np.arange(count),
                 grain_id=grains.grain_id,
-                hkl=np.zeros((count, 3), dtype=np.int64),
+                hkl=np.tile([1, 2, 3], (count, 1)),
                 residual=np.zeros((count, 3)),
                 distance=zeros,
                 weight=zeros,
@@ -162,6 +162,13 @@ def test_assignments_name_whole_grains(tmp_path: Path) -> None:
     here = finds.layer == richest
     ids = dict(zip(finds.layer_grain_id[here], finds.grain_id[here], strict=True))
     assert [ids[k] for k in found.spot % 1000] == found.grain_id.tolist()
+    # the same scattering vector, by the lattice of the part and by that of the whole grain
+    part = read_record(tmp_path / f"index-{richest}" / "record.h5", IndexedGrains)
+    whole = read_record(stitch.folder / "record.h5", IndexedGrains)
+    of_part = np.linalg.inv(part.lattice_vectors).swapaxes(1, 2) @ np.array([1.0, 2.0, 3.0])
+    of_whole = np.linalg.inv(whole.lattice_vectors[found.grain_id]).swapaxes(1, 2)
+    reached = np.einsum("nij,nj->ni", of_whole, found.hkl)
+    np.testing.assert_allclose(reached, of_part[found.spot % 1000], atol=1e-3)
 
 
 def test_a_layer_beyond_the_sample_is_told(tmp_path: Path) -> None:

@@ -63,17 +63,31 @@ def compute_finds(work: Work) -> None:
 
 
 def compute_assignment(work: Work) -> None:
-    """The assignment of the spots of the layer with the most grains, to whole grains."""
-    finds = read_record(work.source("frames.stitch").path / FINDS, LayerFinds)
+    """The assignment of the spots of the layer with the most grains, to whole grains.
+
+    Indices are those of the whole grain's lattice, which may be in another setting.
+    """
+    stitched = work.source("frames.stitch")
+    finds = read_record(stitched.path / FINDS, LayerFinds)
+    grains = read_record(stitched.record_file, IndexedGrains)
     richest = int(np.argmax(np.bincount(finds.layer, minlength=len(finds.layer_z))))
     here = finds.layer == richest
-    ids = np.zeros(int(finds.layer_grain_id[here].max()) + 1, dtype=np.int64)
+    count = int(finds.layer_grain_id[here].max()) + 1
+    ids = np.zeros(count, dtype=np.int64)
     ids[finds.layer_grain_id[here]] = finds.grain_id[here]
     # layers are numbered from below, parts in the order of the files
     part = int(np.argsort(layer_heights(work.settings), kind="stable")[richest])
     source = work.inputs["frames.index"][part]
+    parts = read_record(source.record_file, IndexedGrains)
+    setting = np.tile(np.eye(3), (count, 1, 1))
+    whole = grains.lattice_vectors[ids[parts.grain_id]]
+    setting[parts.grain_id] = np.rint(np.linalg.inv(parts.lattice_vectors) @ whole)
     assignment = read_record(source.path / ASSIGNMENT, SpotAssignment)
-    write_record(work.folder / "record.h5", replace(assignment, grain_id=ids[assignment.grain_id]))
+    hkl = np.einsum("nij,ni->nj", setting[assignment.grain_id], assignment.hkl)
+    write_record(
+        work.folder / "record.h5",
+        replace(assignment, grain_id=ids[assignment.grain_id], hkl=hkl.astype(np.int64)),
+    )
 
 
 def account(finds: LayerFinds) -> list[str]:
