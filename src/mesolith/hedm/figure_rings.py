@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from mesolith.instrument.scattering import (
 from mesolith.records.cell import Cell
 from mesolith.records.drawing import Drawing
 from mesolith.records.indexed import IndexedGrains
+from mesolith.records.layer_finds import LayerFinds
 from mesolith.records.spots import Spots
 from mesolith.records.style import (
     BLUE,
@@ -59,7 +60,12 @@ def draw(cell: Cell) -> Drawing | None:
     """Spots of the first state that has spots, their instrument and grains; None without."""
     for state, spots in cell.having(Spots):
         if Instrument in state and IndexedGrains in state and len(spots):
-            return spots_drawing(state.name, spots, state[Instrument], state[IndexedGrains])
+            grains = state[IndexedGrains]
+            if LayerFinds in state:
+                # grains lie in the sample, spots were made in the beam
+                height = np.array([0.0, 0.0, state[LayerFinds].layer_z[0]])
+                grains = replace(grains, position=grains.position - height)
+            return spots_drawing(state.name, spots, state[Instrument], grains)
     return None
 
 
