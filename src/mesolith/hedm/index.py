@@ -35,7 +35,7 @@ from mesolith.records.spots import Spots
 
 _FIRST_SIGMAS, _SIGMAS, _WIDE_SIGMAS = 5.0, 4.0, 10.0
 _SCALED = 500  # grains that tell by how much the stated errors are off
-_MEASURED, _SETTLED = 4, 1.1  # turns at most, and the largest factor after which none follows
+_MEASURED, _SETTLED = 4, 1.15  # turns at most; factor of nine in ten after which none follows
 _WRONG = 3.0  # times what most spots state: no error of spots
 _DOUBTFUL = 0.5  # completeness below which relatives are tried
 _TANGLED, _TURNS = 1.4, 8  # residuals over the usual that call for turns, and how many
@@ -432,6 +432,7 @@ def measure_errors(index: LayerIndex, grains: Grains) -> tuple[float, float]:
         if middle.max() > _WRONG:
             lookup.rescale(*(1.0 / total))
             return 1.0, 1.0
-        if factors.max(initial=1.0) < _SETTLED:
+        few = factors[:, :: 1 + len(lookup.rows) // 20_000]
+        if not few.size or np.quantile(few, 0.9) < _SETTLED:
             break
     return float(middle[0]), float(middle[1])
