@@ -31,7 +31,7 @@ from mesolith.records.spots import Spots
 
 FIRST_SIGMAS, SIGMAS, WIDE_SIGMAS = 5.0, 4.0, 10.0  # how far spots may lie from predictions
 _SCALED = 500  # grains that tell by how much the stated errors are off
-_MEASURED, _SETTLED = 4, 1.1  # turns at most, and the largest factor after which none follows
+_MEASURED, _SETTLED = 4, 1.15  # turns at most; factor of nine in ten after which none follows
 _WRONG = 3.0  # times what most spots state: no error of spots
 
 
@@ -212,6 +212,7 @@ class LayerIndex:
             if middle.max() > _WRONG:
                 self.lookup.rescale(*(1.0 / total))
                 return 1.0, 1.0
-            if factors.max(initial=1.0) < _SETTLED:
+            few = factors[:, :: 1 + self.count // 20_000]
+            if not few.size or np.quantile(few, 0.9) < _SETTLED:
                 break
         return float(middle[0]), float(middle[1])
