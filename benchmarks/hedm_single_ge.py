@@ -6,8 +6,8 @@ indexed and refined. Bar: displacements between the sweeps within 5 um of HEXRD'
 of strain within 1e-4 of HEXRD's. The frames are not public; the spots are those of HEXRD's lists.
 
 HEXRD refined the instrument once more after it had made these lists: the pixels and the angles
-that a list states together belong to a detector that stood 180 um farther away than its file says,
-1.7e-4 of the distance. So distance and centre are first taken from the lists themselves, by the
+that a list states together belong to a detector that stood 190 um farther away than its file says,
+1.8e-4 of the distance. So distance and centre are first taken from the lists themselves, by the
 angles of all spots; how far strains differ with the file as it is stands beside. Needs
 MESOLITH_DATA.
 """
