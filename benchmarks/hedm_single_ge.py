@@ -3,11 +3,12 @@
 A stage moved a ruby by about 0.1 mm along each axis between sweeps 0, 1 and 2 of a GE-41RT. From
 the measured places of the spots alone, without indices or a hint of orientation, each sweep is
 indexed and refined. Bar: displacements between the sweeps within 5 um of HEXRD's, each component
-of strain within 1e-4 of HEXRD's. The frames are not public; the spots are those of HEXRD's lists.
+of strain within 1e-4 of HEXRD's. The frames are not among the measured files, but HEXRD's
+lists of spots are.
 
 HEXRD refined the instrument once more after it had made these lists: the pixels and the angles
-that a list states together belong to a detector that stood 180 um farther away than its file says,
-1.7e-4 of the distance. So distance and centre are first taken from the lists themselves, by the
+that a list states together belong to a detector that stood 190 um farther away than its file says,
+1.8e-4 of the distance. So distance and centre are first taken from the lists themselves, by the
 angles of all spots; how far strains differ with the file as it is stands beside. Needs
 MESOLITH_DATA.
 """
