@@ -6,8 +6,6 @@ The reciprocal lattice goes as g -> (1 + w x - e) g, which is trace-free.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
@@ -99,17 +97,31 @@ def apply_step(g, step, at):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def normal_equations(g, hkl, grain, share, depth, doubt, point, other_row, observed, variance,
-                     limit, row, normal, right, residual, square, weight):  # type: ignore[no-untyped-def]  # fmt: skip
+                     limit, prior, strain, row, normal, right, residual, square, weight):  # type: ignore[no-untyped-def]  # fmt: skip
     """Sum the normal matrix (8 n, 8 n) and right side of all grains; returns sum of w chi^2.
 
     One row a spot. ``point`` (rows,) is the peak; where ``other_row`` (rows,) is not -1, that
     row is another grain's spot in the same peak, which lies at the mean of both, weighed with
     ``share``; the pair is summed once, by its first row. ``doubt`` (rows,) is the standard
     deviation of the depth, um; ``variance`` (peaks,) that of a place, px^2. ``square`` (rows,) is
-    chi^2 and ``weight`` what Tukey's function of it leaves, 0 beyond ``limit``.
+    chi^2 and ``weight`` what Tukey's function of it leaves, 0 beyond ``limit``. ``prior`` weighs
+    the squares of the six strains of each grain, so far ``strain`` (n, 5), as observations of 0.
     """
     normal[:] = 0.0
     right[:] = 0.0
+    for k in range(len(g)):
+        at = 8 * k + 3
+        third = strain[k, 0] + strain[k, 1]
+        for i in range(5):
+            # a shear stands for two equal components
+            twice = 1.0 if i < 2 else 2.0
+            normal[at + i, at + i] = twice * prior
+            right[at + i] = -twice * prior * strain[k, i]
+        normal[at, at] += prior
+        normal[at + 1, at + 1] += prior
+        normal[at + 1, at] += prior
+        right[at] -= prior * third
+        right[at + 1] -= prior * third
     total = 0.0
     here = np.empty(2)
     there = np.empty(2)
@@ -143,6 +155,11 @@ def normal_equations(g, hkl, grain, share, depth, doubt, point, other_row, obser
             spread += 0.5 * apart * (0.02 + a * (1.0 - a))
             here[0] = a * here[0] + (1.0 - a) * there[0]
             here[1] = a * here[1] + (1.0 - a) * there[1]
+            if grain[o] == grain[k]:
+                for axis in range(2):
+                    for i in range(8):
+                        slope[axis, i] = a * slope[axis, i] + (1.0 - a) * other_slope[axis, i]
+                a = 1.0
         r0 = observed[point[k], 0] - here[0]
         r1 = observed[point[k], 1] - here[1]
         residual[k, 0] = r0
@@ -169,7 +186,7 @@ def normal_equations(g, hkl, grain, share, depth, doubt, point, other_row, obser
             right[at + i] += w * (s0 * r0 + s1 * r1)
             for j in range(i + 1):
                 normal[at + i, at + j] += w * a * (s0 * slope[0, j] + s1 * slope[1, j])
-        if o >= 0:
+        if a < 1.0:
             b = 1.0 - a
             to = 8 * grain[o]
             for i in range(8):
@@ -188,10 +205,3 @@ def normal_equations(g, hkl, grain, share, depth, doubt, point, other_row, obser
                         normal[at + j, to + i] += cross
     return total
 
-
-@njit(nogil=True, cache=True)
-def median_of(values):  # type: ignore[no-untyped-def]
-    """Median of a vector; NaN where it is empty."""
-    if len(values) == 0:
-        return math.nan
-    return float(np.median(values))

@@ -212,8 +212,9 @@ def _refined(
         return None, spots, peak
     links = links_of(indexer.reflections, spots, rows, peak[rows], 0)
     fit = refine(
-        reciprocal[None], links, pattern.place, pattern.variance, indexer.geometry.row, steps=2
-    )
+        reciprocal[None], links, pattern.place, pattern.variance, indexer.geometry.row,
+        indexer.reflections.reciprocal, strain_sigma=indexer.settings.strain_sigma, steps=2,
+    )  # fmt: skip
     return fit, spots, peak
 
 

@@ -15,6 +15,11 @@ class IndexSettings:
         A search ends with that many grains in a pattern.
     ``strain_limit``
         Largest strain expected, which sets how far angles between peaks may be off.
+    ``strain_sigma``
+        Standard deviation about 0 that each component of the deviatoric strain is believed to
+        have before the pattern is seen. A grain of many peaks does not feel it; one of ten peaks
+        is drawn towards no strain, and its covariance says by how much it may be off. Infinity:
+        no belief.
     ``position_error_px``
         Standard error of a coordinate where the list of peaks states none.
     ``families``, ``bright``
@@ -27,6 +32,7 @@ class IndexSettings:
 
     most_grains: int = 4
     strain_limit: float = 1e-3
+    strain_sigma: float = 4e-4
     position_error_px: float = 0.15
     families: int = 30
     bright: int = 40
@@ -37,7 +43,10 @@ class IndexSettings:
     def __post_init__(self) -> None:
         wrong = [
             name
-            for name in ("most_grains", "strain_limit", "position_error_px", "false_probability")
+            for name in (
+                *("most_grains", "strain_limit", "strain_sigma"),
+                *("position_error_px", "false_probability"),
+            )
             if not getattr(self, name) > 0.0
         ]
         if wrong or self.families < 2 or self.bright < 2 or self.least_spots < 5:

@@ -30,7 +30,7 @@ _SIX_FROM_FIVE = np.array(
 _LIMIT = 20.0
 _MEDIAN = 2.0 * np.log(2.0)
 # of two normal coordinates with Tukey's weights: mean of w chi^2 over the mean of w
-_SHRINKAGE = 0.855
+_SHRINKAGE = 0.805
 
 
 @dataclass(slots=True)
@@ -72,14 +72,18 @@ def refine(
     place: FloatArray,
     variance: FloatArray,
     row: FloatArray,
+    reference: FloatArray,
     *,
+    strain_sigma: float,
     steps: int,
 ) -> Fit | None:
     """Gauss-Newton steps from reciprocal lattices (grains, 3, 3).
 
-    ``place`` (peaks, 2) ideal px, ``variance`` (peaks,) px^2, ``row`` the geometry. The scale of
-    the residuals comes from their median at each step. None where the spots do not determine
-    all parameters.
+    ``place`` (peaks, 2) ideal px, ``variance`` (peaks,) px^2, ``row`` the geometry,
+    ``reference`` (3, 3) the reciprocal lattice without strain on crystal axes. The scale of the
+    residuals comes from their median at each step. Each component of the strain is held to 0
+    with the standard deviation ``strain_sigma``, which only few spots at the wrong places feel.
+    None where the spots do not determine all parameters.
     """
     g = np.array(reciprocal, dtype=np.float64)
     size = PARAMETERS * len(g)
@@ -87,21 +91,21 @@ def refine(
     residual, square = np.zeros((len(links), 2)), np.full(len(links), np.inf)
     weight = np.zeros(len(links))
     scale, limit = 1.0, 1e12
-    for step in range(steps + 1):
+    inverse = np.linalg.inv(reference)
+
+    def sums() -> None:
+        five = _strain_of(g @ inverse)
         normal_equations(
             g, links.hkl, links.grain, links.share, links.depth, links.doubt, links.point,
-            links.other, place, variance, limit, row, normal, right, residual, square, weight,
+            links.other, place, variance, limit, scale / strain_sigma**2, five, row, normal,
+            right, residual, square, weight,
         )  # fmt: skip
-        if step == 0:
-            # the first pass only measures the scale
-            scale = max(float(np.median(square)) / _MEDIAN, 0.05)
-            limit = _LIMIT * scale
-            normal_equations(
-                g, links.hkl, links.grain, links.share, links.depth, links.doubt, links.point,
-                links.other, place, variance, limit, row, normal, right, residual, square, weight,
-            )  # fmt: skip
-        if step == steps:
-            break
+
+    sums()
+    for _ in range(steps):
+        scale = max(float(np.median(square)) / _MEDIAN, 0.05)
+        limit = _LIMIT * scale
+        sums()
         factor = normal.copy()
         factor[np.diag_indices(size)] *= 1.0 + 1e-10
         if not factor_positive(factor):
@@ -109,9 +113,17 @@ def refine(
         solve_factored(factor, right)
         for k in range(len(g)):
             apply_step(g[k], right, PARAMETERS * k)
-        scale = max(float(np.median(square)) / _MEDIAN, 0.05)
-        limit = _LIMIT * scale
+    sums()
     return Fit(g, residual, square, weight, normal + np.tril(normal, -1).T, scale)
+
+
+def _strain_of(gradient: FloatArray) -> FloatArray:
+    """Strains e11 e22 e23 e13 e12 (grains, 5) of reciprocal gradients g g0^-1 (grains, 3, 3)."""
+    square = gradient @ np.swapaxes(gradient, 1, 2)
+    square /= np.cbrt(np.linalg.det(square))[:, None, None]
+    # (1 - e)^2 is the left Cauchy-Green tensor of the reciprocal lattice
+    strain = 0.5 * (np.eye(3) - square)
+    return np.stack([strain[:, i, j] for i, j in ((0, 0), (1, 1), (1, 2), (0, 2), (0, 1))], axis=1)
 
 
 def mean_square(fit: Fit, links: Links, grain: int | None = None) -> tuple[float, float]:
