@@ -45,8 +45,8 @@ def strength_of(k, sine, length, start, order, square, photons):  # type: ignore
 
 
 @njit(nogil=True, cache=True)
-def predict(g, hkl, length, start, order, square, photons, attenuation, centre, cosine, weakest,
-            row, out, which):  # type: ignore[no-untyped-def]  # fmt: skip
+def predict(g, hkl, length, start, order, square, photons, attenuation, centre, cosine, row,
+            out, which):  # type: ignore[no-untyped-def]  # fmt: skip
     """Fill out (n, 6) and which (n, 2) with the spots on the panel; their number.
 
     ``g`` (3, 3) holds a*, b*, c*. Columns of ``out``: fast, slow, strength, mean depth (um),
@@ -82,7 +82,7 @@ def predict(g, hkl, length, start, order, square, photons, attenuation, centre, 
             if share > best:
                 best = share
                 best_order = order[m]
-        if total <= weakest:
+        if total <= 0.0:
             continue
         # along the beam: the way in and, longer or shorter, the way out
         scale = math.sqrt(x * x + y * y + z * z)

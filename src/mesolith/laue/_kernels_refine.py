@@ -55,7 +55,9 @@ def place_and_slope(x, y, z, depth, row, place, slope, by_depth):  # type: ignor
         d_g = d[0] * g[0] + d[1] * g[1] + d[2] * g[2]
         p = np.empty(3)
         for i in range(3):
-            p[i] = f * d[i] + d_g * (-2.0 * row[i] / square + 4.0 * along * g[i] / (square * square))
+            p[i] = f * d[i] + d_g * (
+                -2.0 * row[i] / square + 4.0 * along * g[i] / (square * square)
+            )
         # dg = w x g
         slope[axis, 0] = p[2] * y - p[1] * z
         slope[axis, 1] = p[0] * z - p[2] * x
@@ -194,8 +196,8 @@ def normal_equations(g, hkl, grain, share, depth, doubt, point, other_row, obser
                 s1 = b * other_slope[1, i]
                 right[to + i] += w * (s0 * r0 + s1 * r1)
                 for j in range(i + 1):
-                    normal[to + i, to + j] += w * b * (
-                        s0 * other_slope[0, j] + s1 * other_slope[1, j]
+                    normal[to + i, to + j] += (
+                        w * b * (s0 * other_slope[0, j] + s1 * other_slope[1, j])
                     )
                 for j in range(8):
                     cross = w * a * (s0 * slope[0, j] + s1 * slope[1, j])
@@ -204,4 +206,3 @@ def normal_equations(g, hkl, grain, share, depth, doubt, point, other_row, obser
                     else:
                         normal[at + j, to + i] += cross
     return total
-

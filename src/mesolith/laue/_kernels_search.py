@@ -86,9 +86,9 @@ def support(r, direction, length, start, order, square, photons, centre, cosine,
         count += 1
         if there == 1:
             found += 1
-        if count == 10 or count == 20 or count == 35:
-            if found * gain - (count - found) * loss < early:
-                break
+        step = count == 10 or count == 20 or count == 35
+        if step and found * gain - (count - found) * loss < early:
+            break
         if count == most:
             break
     return found * gain - (count - found) * loss, found, count

@@ -28,8 +28,9 @@ from mesolith.laue.reflections import LaueReflections, PairTable, pair_table
 from mesolith.laue.relatives import coincidence_rotations
 from mesolith.records.laue import LauePeaks
 
-# radius about a predicted spot, px, and the weakest share of the strongest spot predicted
-_STAGES = ((7.0, 0.03), (3.0, 0.01), (1.5, 0.002))
+# radius about a predicted spot, px, and how many of the strongest spots are looked at
+_STAGES = ((7.0, 60), (3.0, 150), (1.5, 400))
+_JUDGED = 200
 _PICTURE_RADIUS = 4.5
 _BLEND_PX = 3.0
 _STRONG = 0.01
@@ -118,7 +119,10 @@ def find_grains(
 def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bool:
     """Look for one more grain among the free peaks; whether there was one."""
     share = pattern.repaint(_PICTURE_RADIUS)
-    gain, loss = math.log(_EXPECTED_SHARE / share), math.log((1.0 - share) / (1.0 - _EXPECTED_SHARE))
+    gain, loss = (
+        math.log(_EXPECTED_SHARE / share),
+        math.log((1.0 - share) / (1.0 - _EXPECTED_SHARE)),
+    )
     free = np.flatnonzero(pattern.free)[: indexer.settings.bright]
     second, first = np.tril_indices(len(free), -1)
     pairs = np.stack([free[first], free[second]], axis=1)
@@ -166,7 +170,7 @@ def _accept(
     ):
         return False
     everything = predict_spots(solution.reciprocal, indexer.reflections, indexer.geometry)
-    peak, distance = _nearest(pattern, everything.place, max(solution.radius, 1.0), pattern.free)
+    peak = _nearest(pattern, everything.place, max(solution.radius, 1.0), pattern.free)[0]
     pattern.owner[peak[peak >= 0]] = len(found)
     found.append(solution)
     return True
@@ -178,14 +182,14 @@ def _verified(
     """Refine an orientation on the free peaks and judge it; None where it finds too few."""
     reciprocal = np.ascontiguousarray(guess)
     radius = 0.0
-    for radius, weakest in _STAGES:
-        fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, weakest)
+    for radius, strongest in _STAGES:
+        fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, strongest)
         if fit is None:
             return None
         reciprocal = fit.reciprocal[0]
     sigma = math.sqrt(max(float(np.median(pattern.variance)) * fit.scale, 1e-4))
-    radius = min(max(4.0 * sigma, 0.5), 3.0)
-    fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, 0.0)
+    radius = min(max(5.0 * sigma, 0.5), 3.0)
+    fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, None)
     if fit is None:
         return None
     reciprocal = fit.reciprocal[0]
@@ -203,9 +207,11 @@ def _verified(
 
 
 def _refined(
-    indexer: LaueIndexer, pattern: Pattern, reciprocal: FloatArray, radius: float, weakest: float
+    indexer: LaueIndexer, pattern: Pattern, reciprocal: FloatArray, radius: float, most: int | None
 ) -> tuple[Fit | None, PredictedSpots, IntArray]:
-    spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry, weakest=weakest)
+    spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry)
+    if most is not None:
+        spots = spots.strongest(most)
     peak = _nearest(pattern, spots.place, radius, pattern.free, spots.strength)[0]
     rows = np.flatnonzero(peak >= 0)
     if len(rows) < 5:
@@ -258,14 +264,11 @@ def _hits(
 
     A spot within reach of a peak that another grain took says nothing and is left out.
     """
-    spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry, weakest=_STRONG)
-    order = np.argsort(-spots.strength, kind="stable")
-    place = spots.place[order]
+    spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry).strongest(_JUDGED)
+    place = spots.place
     free = pattern.free
-    peak = _nearest(pattern, place, radius, free, spots.strength[order])[0]
-    hit = peak >= 0
+    hit = _nearest(pattern, place, radius, free, spots.strength)[0] >= 0
     if not free.all():
-        hit |= False
         taken = _nearest(pattern, place, _BLEND_PX, ~free)[0] >= 0
         hit = hit[hit | ~taken]
     share = int(free.sum()) * math.pi * radius**2 / indexer.geometry.area

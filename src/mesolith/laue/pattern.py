@@ -55,9 +55,7 @@ class Pattern:
         return float(np.count_nonzero(self.picture == FREE)) / self.picture.size
 
 
-def prepared(
-    peaks: LauePeaks, geometry: LaueGeometry, *, depth: float, sigma_px: float
-) -> Pattern:
+def prepared(peaks: LauePeaks, geometry: LaueGeometry, *, depth: float, sigma_px: float) -> Pattern:
     """Pattern of a list; ``sigma_px`` stands where the list states no errors, depth in um."""
     row = np.argsort(-peaks.strength, kind="stable")
     place = ideal_pixels(geometry, peaks.fast[row], peaks.slow[row])

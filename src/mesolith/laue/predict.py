@@ -45,27 +45,22 @@ class PredictedSpots:
             self.energy[rows],
         )
 
+    def strongest(self, count: int) -> PredictedSpots:
+        """That many of the strongest, in order."""
+        return self.take(np.argsort(-self.strength, kind="stable")[:count])
+
 
 def predict_spots(
     reciprocal: FloatArray,
     reflections: LaueReflections,
     geometry: LaueGeometry,
-    *,
-    weakest: float = 0.0,
 ) -> PredictedSpots:
-    """Spots of a reciprocal lattice (3, 3), columns a* b* c* in 1/angstrom, laboratory axes.
-
-    ``weakest`` leaves out spots below that share of the strongest that the phase can have, and
-    the directions that cannot reach it at any energy are not even looked at.
-    """
-    last = len(reflections)
-    if weakest > 0.0:
-        last = int(np.searchsorted(-reflections.most, -weakest))
-    out = np.empty((last, 6))
-    which = np.empty((last, 2), dtype=np.int64)
+    """Spots of a reciprocal lattice (3, 3), columns a* b* c* in 1/angstrom, laboratory axes."""
+    out = np.empty((len(reflections), 6))
+    which = np.empty((len(reflections), 2), dtype=np.int64)
     count = predict(
         np.ascontiguousarray(reciprocal),
-        reflections.hkl_float[:last],
+        reflections.hkl_float,
         reflections.length,
         reflections.start,
         reflections.order,
@@ -74,7 +69,6 @@ def predict_spots(
         reflections.table.length,
         geometry.centre,
         float(np.cos(geometry.half_angle + 0.01)),
-        weakest * reflections.scale,
         geometry.row,
         out,
         which,

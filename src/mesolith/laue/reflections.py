@@ -29,10 +29,11 @@ class LaueReflections:
     """Directions of one phase, sorted by the most that their spots can have.
 
     ``direction`` (n, 3) are unit vectors on crystal axes, ``hkl`` (n, 3) the smallest whole
-    numbers along them (``hkl_float`` for kernels), ``length`` (n,) those vectors' lengths, 1/angstrom. ``start`` (n + 1,)
-    points into ``order`` and ``square`` (m,): the multiples that the lattice allows, and
-    abs(F)^2 / abs(g)^2 of each. ``most`` (n,) is the strength at the best energy, 1 for the
-    first; ``family`` (n,) numbers directions that symmetry makes equal, in order.
+    numbers along them (``hkl_float`` for kernels), ``length`` (n,) those vectors' lengths,
+    1/angstrom. ``start`` (n + 1,) points into ``order`` and ``square`` (m,): the multiples that
+    the lattice allows, and abs(F)^2 / abs(g)^2 of each. ``most`` (n,) is the strength at the best
+    energy, 1 for the first, and ``scale`` what sums over orders are to be divided by to be
+    measured alike; ``family`` (n,) numbers directions that symmetry makes equal, in order.
     """
 
     name: str
@@ -61,9 +62,9 @@ def laue_reflections(
     name: str,
     space_group: int,
     lattice: FloatArray,
+    two_theta: tuple[float, float],
     spectrum: Spectrum | None = None,
-    weakest: float = 3e-4,
-    two_theta: tuple[float, float] = (np.deg2rad(30.0), np.deg2rad(150.0)),
+    weakest: float = 1e-3,
 ) -> LaueReflections:
     """Directions of a structure.
 
@@ -75,12 +76,13 @@ def laue_reflections(
         Of the phase; the space group in its standard setting.
     lattice
         a b c (angstrom), alpha beta gamma (rad), shape (6,), of the strain-free phase.
+    two_theta
+        Smallest and largest scattering angle on the panel, rad, as `LaueGeometry` has them: which
+        energies a reflection can have, and so which are strong, hangs on them.
     spectrum
         Of the beam; None: the default of `Spectrum`.
     weakest
         Directions whose spots reach at most this share of the strongest are left out.
-    two_theta
-        Smallest and largest scattering angle that the panel sees, rad.
 
     Raises
     ------
@@ -187,7 +189,7 @@ def _reflections_within(
     length = np.linalg.norm(hkl @ reciprocal.T, axis=1)
     hkl = hkl[(length > 0.0) & (length <= longest)]
     label = _labels(space_group, hkl)
-    distinct, first, family = np.unique(label, return_index=True, return_inverse=True)
+    first, family = np.unique(label, return_index=True, return_inverse=True)[1:]
     allowed = allowed_reflections(space_group, hkl[first])
     number = np.where(allowed, np.cumsum(allowed) - 1, -1)[family.ravel()]
     return hkl[number >= 0], number[number >= 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -167,7 +168,7 @@ def _runs(values: IntArray) -> list[tuple[int, int]]:
         return []
     cut = np.flatnonzero(np.diff(values)) + 1
     edges = [0, *cut.tolist(), len(values)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _grains(
@@ -247,8 +248,6 @@ def _assignment(
         weight=fit.weight,
         shared=links.other >= 0,
     )
-
-
 
 
 def _phases(indexer: LaueIndexer) -> Phases:

@@ -251,9 +251,7 @@ _ROTATIONS = tuple(
 _STRETCHES = (
     np.diag([1.0, 0.0, -1.0]),
     np.diag([0.0, 1.0, -1.0]),
-    *(
-        full_tensor(np.eye(6)[k]) for k in (3, 4, 5)
-    ),
+    *(full_tensor(np.eye(6)[k]) for k in (3, 4, 5)),
 )
 
 
@@ -338,7 +336,7 @@ def _merged(spots: Spots, plan: PatternPlan) -> tuple[Spots, IntArray]:
         kept.append(k)
         count.append(int(near.sum()))
     rows = np.array(kept, dtype=np.int64)
-    merged = Spots(
-        spots.grain, place, intensity, spots.member, spots.energy, spots.depth
-    ).take(rows)
+    merged = Spots(spots.grain, place, intensity, spots.member, spots.energy, spots.depth).take(
+        rows
+    )
     return merged, np.array(count, dtype=np.int64)
