@@ -45,8 +45,9 @@ def strength_of(k, sine, length, start, order, square, photons):  # type: ignore
 
 
 @njit(nogil=True, cache=True)
-def predict(g, hkl, length, start, order, square, photons, attenuation, centre, cosine, row,
-            out, which):  # type: ignore[no-untyped-def]  # fmt: skip
+def predict(  # type: ignore[no-untyped-def]
+    g, hkl, length, start, order, square, photons, attenuation, centre, cosine, row,
+            out, which):  # fmt: skip
     """Fill out (n, 6) and which (n, 2) with the spots on the panel; their number.
 
     ``g`` (3, 3) holds a*, b*, c*. Columns of ``out``: fast, slow, strength, mean depth (um),

@@ -98,8 +98,9 @@ def apply_step(g, step, at):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def normal_equations(g, hkl, grain, share, depth, doubt, point, other_row, observed, variance,
-                     limit, prior, strain, row, normal, right, residual, square, weight):  # type: ignore[no-untyped-def]  # fmt: skip
+def normal_equations(  # type: ignore[no-untyped-def]
+    g, hkl, grain, share, depth, doubt, point, other_row, observed, variance,
+    limit, prior, strain, row, normal, right, residual, square, weight):  # fmt: skip
     """Sum the normal matrix (8 n, 8 n) and right side of all grains; returns sum of w chi^2.
 
     One row a spot. ``point`` (rows,) is the peak; where ``other_row`` (rows,) is not -1, that

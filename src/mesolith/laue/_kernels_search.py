@@ -53,8 +53,9 @@ def turning(a1, a2, b1, b2, r):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def support(r, direction, length, start, order, square, photons, centre, cosine, weakest, depth,
-            row, picture, cell, gain, loss, early, most):  # type: ignore[no-untyped-def]  # fmt: skip
+def support(  # type: ignore[no-untyped-def]
+    r, direction, length, start, order, square, photons, centre, cosine, weakest, depth,
+            row, picture, cell, gain, loss, early, most):  # fmt: skip
     """How well the strongest predicted spots are found: (evidence, found, predicted).
 
     A predicted spot with a free peak adds ``gain``, one without takes ``loss``; one in a peak
@@ -95,9 +96,10 @@ def support(r, direction, length, start, order, square, photons, centre, cosine,
 
 
 @njit(nogil=True, cache=True)
-def search_pairs(q, pairs, first, last, angle, one, two, direction, length, start, order, square,
+def search_pairs(  # type: ignore[no-untyped-def]
+    q, pairs, first, last, angle, one, two, direction, length, start, order, square,
                  photons, centre, cosine, weakest, depth, row, picture, cell, gain, loss, early,
-                 most, tolerance, enough, best_of):  # type: ignore[no-untyped-def]  # fmt: skip
+                 most, tolerance, enough, best_of):  # fmt: skip
     """Try pairs ``first`` to ``last``; keep the best orientations.
 
     ``q`` (n, 3) are unit scattering vectors, ``pairs`` (m, 2) rows of it. Returns the next pair,

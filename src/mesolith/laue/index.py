@@ -107,7 +107,8 @@ def find_grains(
     found: list[Solution] = []
     for guess in guesses:
         if len(found) < settings.most_grains:
-            _accept(indexer, pattern, _verified(indexer, pattern, guess, tried=1), found)
+            share = pattern.repaint(_PICTURE_RADIUS)
+            _accept(indexer, pattern, _judged(indexer, pattern, guess, share, tried=1), found)
     while len(found) < settings.most_grains:
         if int(pattern.free.sum()) < settings.least_spots:
             break
@@ -119,10 +120,7 @@ def find_grains(
 def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bool:
     """Look for one more grain among the free peaks; whether there was one."""
     share = pattern.repaint(_PICTURE_RADIUS)
-    gain, loss = (
-        math.log(_EXPECTED_SHARE / share),
-        math.log((1.0 - share) / (1.0 - _EXPECTED_SHARE)),
-    )
+    gain, loss = _evidence(share)
     free = np.flatnonzero(pattern.free)[: indexer.settings.bright]
     second, first = np.tril_indices(len(free), -1)
     pairs = np.stack([free[first], free[second]], axis=1)
@@ -146,15 +144,31 @@ def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bo
             for k in np.argsort(-marks[:, 0], kind="stable"):
                 if marks[k, 0] < 3.0 * gain:
                     break
-                solution = _verified(
-                    indexer, pattern, kept[k] @ reflections.reciprocal, tried=tried
+                solution = _judged(
+                    indexer, pattern, kept[k] @ reflections.reciprocal, share, tried=tried
                 )
-                if solution is None:
-                    continue
-                solution = _best_relative(indexer, pattern, solution, gain, loss, tried)
                 if _accept(indexer, pattern, solution, found):
                     return True
     return False
+
+
+def _evidence(share: float) -> tuple[float, float]:
+    """What a predicted spot with a peak adds, and what one without takes away.
+
+    ``share`` is the chance that there is one for no reason.
+    """
+    share = min(max(share, 1e-5), 0.3)
+    return math.log(_EXPECTED_SHARE / share), math.log((1.0 - share) / (1.0 - _EXPECTED_SHARE))
+
+
+def _judged(
+    indexer: LaueIndexer, pattern: Pattern, guess: FloatArray, share: float, *, tried: int
+) -> Solution | None:
+    """An orientation refined and set against its coincidence relatives; None: too few peaks."""
+    solution = _verified(indexer, pattern, guess, tried=tried)
+    if solution is None:
+        return None
+    return _best_relative(indexer, pattern, solution, *_evidence(share), tried)
 
 
 def _accept(
@@ -181,13 +195,13 @@ def _verified(
 ) -> Solution | None:
     """Refine an orientation on the free peaks and judge it; None where it finds too few."""
     reciprocal = np.ascontiguousarray(guess)
-    radius = 0.0
+    scale = 1.0
     for radius, strongest in _STAGES:
-        fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, strongest)
+        fit = _refined(indexer, pattern, reciprocal, radius, strongest)[0]
         if fit is None:
             return None
-        reciprocal = fit.reciprocal[0]
-    sigma = math.sqrt(max(float(np.median(pattern.variance)) * fit.scale, 1e-4))
+        reciprocal, scale = fit.reciprocal[0], fit.scale
+    sigma = math.sqrt(max(float(np.median(pattern.variance)) * scale, 1e-4))
     radius = min(max(5.0 * sigma, 0.5), 3.0)
     fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, None)
     if fit is None:

@@ -85,7 +85,7 @@ def refine(
     with the standard deviation ``strain_sigma``, which only few spots at the wrong places feel.
     None where the spots do not determine all parameters.
     """
-    g = np.array(reciprocal, dtype=np.float64)
+    g = np.array(reciprocal, dtype=np.float64, order="C")
     size = PARAMETERS * len(g)
     normal, right = np.empty((size, size)), np.empty(size)
     residual, square = np.zeros((len(links), 2)), np.full(len(links), np.inf)

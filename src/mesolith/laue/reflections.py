@@ -93,7 +93,7 @@ def laue_reflections(
     spectrum = spectrum or Spectrum()
     table = energy_table(spectrum, cif)
     lattice = np.asarray(lattice, dtype=np.float64)
-    reciprocal = np.linalg.inv(basis_from_lattice(lattice)).T
+    reciprocal: FloatArray = np.linalg.inv(basis_from_lattice(lattice)).T.astype(np.float64)
     longest = 2.0 * spectrum.highest_kev * np.sin(0.5 * two_theta[1]) / _KEV_ANGSTROM
     hkl, family = _reflections_within(space_group, lattice, reciprocal, longest)
     first = np.unique(family, return_index=True)[1]
@@ -215,5 +215,5 @@ def _labels(space_group: int, hkl: IntArray) -> IntArray:
     return label
 
 
-def _operations(space_group: int) -> gemmi.GroupOps:
-    return space_group_of(space_group).operations().sym_ops
+def _operations(space_group: int) -> list[gemmi.Op]:
+    return list(space_group_of(space_group).operations().sym_ops)

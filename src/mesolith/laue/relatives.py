@@ -16,6 +16,7 @@ from mesolith.numerics.rotations import matrix_from_quaternion
 
 _HIGHEST_INDEX = 4
 _TOLERANCE = 2e-3
+_STRONG = 0.01
 
 
 def coincidence_rotations(
@@ -23,10 +24,11 @@ def coincidence_rotations(
 ) -> FloatArray:
     """Rotations (k, 3, 3) on crystal axes that put directions onto others, the most first.
 
-    ``least_share`` of that many strongest directions must fall on a listed one. Rotations that
+    ``least_share`` of that many strongest directions must fall on one that can be a hundredth as
+    strong as the first. Rotations that
     differ by a symmetry from the right are the same; those that are symmetries are left out.
     """
-    listed = reflections.direction
+    listed = reflections.direction[reflections.most > _STRONG]
     cell = 4.0 * _TOLERANCE
     known: set[tuple[int, int, int]] = set()
     for shift in np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3), axis=-1).reshape(-1, 3):

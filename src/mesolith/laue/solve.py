@@ -218,18 +218,19 @@ def _depth_sensitivity(
 ) -> FloatArray:
     """Strain (grains, 3, 3) that 1 um of depth, the same for all spots, puts into the grains."""
     size = PARAMETERS * len(fit.reciprocal)
-    rights = []
+    rights, normal = [], np.empty((size, size))
     for shift in (0.0, -1.0):
         moved = replace(links, depth=links.depth + shift)
         right = np.empty(size)
         normal_equations(
             fit.reciprocal, moved.hkl, moved.grain, moved.share, moved.depth, moved.doubt,
-            moved.point, moved.other, pattern.place, pattern.variance, 20.0 * fit.scale, 0.0,
-            np.zeros((len(fit.reciprocal), 5)), indexer.geometry.row, np.empty((size, size)),
+            moved.point, moved.other, pattern.place, pattern.variance, 1e12, 0.0,
+            np.zeros((len(fit.reciprocal), 5)), indexer.geometry.row, normal,
             right, np.empty((len(links), 2)), np.empty(len(links)), np.empty(len(links)),
         )  # fmt: skip
         rights.append(right)
-    five = np.linalg.solve(fit.normal, rights[1] - rights[0]).reshape(-1, PARAMETERS)[:, 3:]
+    normal += np.tril(normal, -1).T
+    five = np.linalg.solve(normal, rights[1] - rights[0]).reshape(-1, PARAMETERS)[:, 3:]
     e11, e22, e23, e13, e12 = five.T
     tensor = np.array([[e11, e12, e13], [e12, e22, e23], [e13, e23, -e11 - e22]])
     return np.moveaxis(tensor, 2, 0)

@@ -232,7 +232,9 @@ def information_limit(
     for change in [*_ROTATIONS, *_STRETCHES]:
         sides = []
         for sign in (1.0, -1.0):
-            normal = hkl @ np.linalg.inv((np.eye(3) + sign * step * change) @ vectors)
+            normal = hkl.astype(np.float64) @ np.linalg.inv(
+                (np.eye(3) + sign * step * change) @ vectors
+            )
             sides.append(station.pixels(start, _mirrored(normal)))
         columns.append((sides[0] - sides[1]).ravel() / (2.0 * step))
     jacobian = np.stack(columns, axis=1) / sigma_px
@@ -269,7 +271,7 @@ def _spots_of_grain(
     family_factor: FloatArray | None,
 ) -> Spots:
     vectors = crystals.lattice_vectors(reflections.lattice_angstrom)[row]
-    normal = reflections.hkl @ np.linalg.inv(vectors)
+    normal = reflections.hkl.astype(np.float64) @ np.linalg.inv(vectors)
     spacing = 1.0 / np.linalg.norm(normal, axis=1)
     sine = -normal[:, 0] * spacing
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -287,9 +289,11 @@ def _spots_of_grain(
     rate = reflections.attenuation_at(energy[lit]) * (1.0 + entering / out)
     top, bottom = crystals.top[row], crystals.bottom[row]
     upper, lower = np.exp(-rate * top), np.exp(-rate * bottom)
-    # depths at even steps of what is reflected in front of them
-    share = (np.arange(_DEPTHS) + 0.5) / _DEPTHS
-    depth = -np.log(upper[:, None] - share * (upper - lower)[:, None]) / rate[:, None]
+    # samples stand for equal parts of what is reflected, each at the mean depth of its part
+    edge = upper[:, None] - (np.arange(_DEPTHS + 1) / _DEPTHS) * (upper - lower)[:, None]
+    edge = np.maximum(edge, 1e-300)
+    inside_part = np.diff(edge * np.log(edge) - edge, axis=1) / np.diff(edge, axis=1)
+    depth = -inside_part / rate[:, None]
     start = depth[..., None] * _ALONG_BEAM
     repeated = np.repeat(ray, _DEPTHS, axis=0)
     place = station.pixels(start.reshape(-1, 3), repeated).reshape(len(lit), _DEPTHS, 2).mean(1)
