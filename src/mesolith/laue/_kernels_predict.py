@@ -66,7 +66,8 @@ def predict(  # type: ignore[no-untyped-def]
             continue
         if fast < -9.0 or slow < -9.0 or fast > row[17] + 8.0 or slow > row[18] + 8.0:
             continue
-        unit = 0.5 * _KEV_ANGSTROM * length[k] / sine
+        scale = math.sqrt(x * x + y * y + z * z)
+        unit = 0.5 * _KEV_ANGSTROM * scale / sine
         total = 0.0
         deep = 0.0
         deeper = 0.0
@@ -86,7 +87,6 @@ def predict(  # type: ignore[no-untyped-def]
         if total <= 0.0:
             continue
         # along the beam: the way in and, longer or shorter, the way out
-        scale = math.sqrt(x * x + y * y + z * z)
         f = 2.0 * sine / scale
         out_of = (
             (row[0] + f * x) * row[19] + (row[1] + f * y) * row[20] + (row[2] + f * z) * row[21]
