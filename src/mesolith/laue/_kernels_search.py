@@ -155,3 +155,15 @@ def search_pairs(  # type: ignore[no-untyped-def]
                 if evidence > enough:
                     stop = True
     return p, kept, marks, tried
+
+
+@njit(nogil=True, cache=True)
+def support_of_all(  # type: ignore[no-untyped-def]
+    turned, direction, length, start, order, square, photons, centre, cosine, weakest, depth, row,
+    picture, cell, gain, loss, early, most, marks):  # fmt: skip
+    """Fill marks (k,) with the evidence of each orientation (k, 3, 3), see `support`."""
+    for k in range(len(turned)):
+        marks[k] = support(
+            turned[k], direction, length, start, order, square, photons, centre, cosine, weakest,
+            depth, row, picture, cell, gain, loss, early, most,
+        )[0]  # fmt: skip

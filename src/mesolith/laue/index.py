@@ -17,7 +17,7 @@ import numpy as np
 from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.laue._kernels_match import nearest_peaks, one_spot_a_peak
-from mesolith.laue._kernels_search import search_pairs, support
+from mesolith.laue._kernels_search import search_pairs, support_of_all
 from mesolith.laue.chance import log_false
 from mesolith.laue.geometry import LaueGeometry
 from mesolith.laue.index_settings import IndexSettings
@@ -28,8 +28,10 @@ from mesolith.laue.reflections import LaueReflections, PairTable, pair_table
 from mesolith.laue.relatives import coincidence_rotations
 from mesolith.records.laue import LauePeaks
 
-# radius about a predicted spot, px, and how many of the strongest spots are looked at
-_STAGES = ((7.0, 60), (3.0, 150), (1.5, 400))
+# radius about a predicted spot, px, how many of the strongest spots are looked at, and among
+# directions that can be at least so strong
+_STAGES = ((7.0, 60, 0.01), (3.0, 150, 0.003), (1.5, 400, 0.001))
+_LISTED = 0.001
 _JUDGED = 200
 _PICTURE_RADIUS = 4.5
 _BLEND_PX = 3.0
@@ -196,14 +198,14 @@ def _verified(
     """Refine an orientation on the free peaks and judge it; None where it finds too few."""
     reciprocal = np.ascontiguousarray(guess)
     scale = 1.0
-    for radius, strongest in _STAGES:
-        fit = _refined(indexer, pattern, reciprocal, radius, strongest)[0]
+    for radius, strongest, weakest in _STAGES:
+        fit = _refined(indexer, pattern, reciprocal, radius, strongest, weakest)[0]
         if fit is None:
             return None
         reciprocal, scale = fit.reciprocal[0], fit.scale
     sigma = math.sqrt(max(float(np.median(pattern.variance)) * scale, 1e-4))
     radius = min(max(5.0 * sigma, 0.5), 3.0)
-    fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, None)
+    fit, spots, peak = _refined(indexer, pattern, reciprocal, radius, None, _LISTED)
     if fit is None:
         return None
     reciprocal = fit.reciprocal[0]
@@ -221,9 +223,14 @@ def _verified(
 
 
 def _refined(
-    indexer: LaueIndexer, pattern: Pattern, reciprocal: FloatArray, radius: float, most: int | None
+    indexer: LaueIndexer,
+    pattern: Pattern,
+    reciprocal: FloatArray,
+    radius: float,
+    most: int | None,
+    weakest: float,
 ) -> tuple[Fit | None, PredictedSpots, IntArray]:
-    spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry)
+    spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry, weakest=weakest)
     if most is not None:
         spots = spots.strongest(most)
     peak = _nearest(pattern, spots.place, radius, pattern.free, spots.strength)[0]
@@ -278,7 +285,9 @@ def _hits(
 
     A spot within reach of a peak that another grain took says nothing and is left out.
     """
-    spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry).strongest(_JUDGED)
+    spots = predict_spots(
+        reciprocal, indexer.reflections, indexer.geometry, weakest=_LISTED
+    ).strongest(_JUDGED)
     place = spots.place
     free = pattern.free
     hit = _nearest(pattern, place, radius, free, spots.strength)[0] >= 0
@@ -303,16 +312,14 @@ def _best_relative(
     rotation = solution.reciprocal @ reference.T
     left, _, right = np.linalg.svd(rotation)
     rotation = left @ right
-    marks = np.empty(len(indexer.relatives) + 1)
-    turned = [rotation, *(rotation @ turn for turn in indexer.relatives)]
-    for k, one in enumerate(turned):
-        marks[k] = support(
-            np.ascontiguousarray(one), reflections.direction[: indexer.strong],
-            reflections.length, reflections.start, reflections.order, reflections.square,
-            reflections.table.photons, geometry.centre, math.cos(geometry.half_angle + 2e-3),
-            _STRONG * reflections.scale, indexer.depth, geometry.row, pattern.picture,
-            PICTURE_CELL, gain, loss, 1.2 * gain, _LOOKED_AT,
-        )[0]  # fmt: skip
+    turned = np.concatenate([rotation[None], rotation @ indexer.relatives])
+    marks = np.empty(len(turned))
+    support_of_all(
+        turned, reflections.direction[: indexer.strong], reflections.length, reflections.start,
+        reflections.order, reflections.square, reflections.table.photons, geometry.centre,
+        math.cos(geometry.half_angle + 2e-3), _STRONG * reflections.scale, indexer.depth,
+        geometry.row, pattern.picture, PICTURE_CELL, gain, loss, 1.2 * gain, _LOOKED_AT, marks,
+    )  # fmt: skip
     best = int(np.argmax(marks))
     if best == 0 or marks[best] <= marks[0]:
         return solution

@@ -54,13 +54,19 @@ def predict_spots(
     reciprocal: FloatArray,
     reflections: LaueReflections,
     geometry: LaueGeometry,
+    *,
+    weakest: float = 0.0,
 ) -> PredictedSpots:
-    """Spots of a reciprocal lattice (3, 3), columns a* b* c* in 1/angstrom, laboratory axes."""
-    out = np.empty((len(reflections), 6))
-    which = np.empty((len(reflections), 2), dtype=np.int64)
+    """Spots of a reciprocal lattice (3, 3), columns a* b* c* in 1/angstrom, laboratory axes.
+
+    ``weakest``: directions that can have at most this share of the strongest are not looked at.
+    """
+    last = int(np.searchsorted(-reflections.most, -weakest))
+    out = np.empty((last, 6))
+    which = np.empty((last, 2), dtype=np.int64)
     count = predict(
         np.ascontiguousarray(reciprocal),
-        reflections.hkl_float,
+        reflections.hkl_float[:last],
         reflections.length,
         reflections.start,
         reflections.order,

@@ -64,7 +64,7 @@ def laue_reflections(
     lattice: FloatArray,
     two_theta: tuple[float, float],
     spectrum: Spectrum | None = None,
-    weakest: float = 1e-3,
+    weakest: float = 3e-4,
 ) -> LaueReflections:
     """Directions of a structure.
 

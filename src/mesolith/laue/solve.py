@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -125,23 +124,22 @@ def _links(
     # of each peak the brightest two; a peak that none of them alone or both together can
     # explain stays out
     order = np.lexsort((-joined.share, joined.point))
-    keep, other = [], []
-    for first, last in _runs(joined.point[order]):
-        rows = order[first:last]
-        total = joined.share[rows].sum()
-        rows = rows[joined.share[rows] >= _LEAST_SHARE * total][:2]
-        if len(rows) == 1:
-            if distance[rows[0]] < radius[rows[0]]:
-                keep.append(int(rows[0]))
-                other.append(-1)
-            continue
-        share = joined.share[rows] / joined.share[rows].sum()
-        middle = share @ place[rows]
-        apart = float(np.linalg.norm(place[rows[0]] - place[rows[1]]))
-        off = float(np.linalg.norm(pattern.place[joined.point[rows[0]]] - middle))
-        if off < radius[rows].max() + 0.5 * apart:
+    share, first = joined.share[order], _firsts(joined.point[order])
+    length = np.diff(first, append=len(order))
+    follower = np.minimum(first + 1, max(len(order) - 1, 0))
+    total = np.add.reduceat(share, first) if len(first) else share
+    double = (length > 1) & (share[follower] >= _LEAST_SHARE * total)
+    single = order[first[~double]]
+    keep = single[distance[single] < radius[single]].tolist()
+    other = [-1] * len(keep)
+    for one, two in zip(order[first[double]], order[follower[double]], strict=True):
+        part = joined.share[one] / (joined.share[one] + joined.share[two])
+        middle = part * place[one] + (1.0 - part) * place[two]
+        apart = math.dist(place[one], place[two])
+        off = math.dist(pattern.place[joined.point[one]], middle)
+        if off < max(radius[one], radius[two]) + 0.5 * apart:
             at = len(keep)
-            keep += [int(rows[0]), int(rows[1])]
+            keep += [int(one), int(two)]
             other += [at + 1, at]
     chosen = np.array(keep, dtype=np.int64)
     links = Links(
@@ -162,13 +160,11 @@ def _links(
     return links, spots
 
 
-def _runs(values: IntArray) -> list[tuple[int, int]]:
-    """First and end of each run of equal values."""
-    if not len(values):
-        return []
-    cut = np.flatnonzero(np.diff(values)) + 1
-    edges = [0, *cut.tolist(), len(values)]
-    return list(pairwise(edges))
+def _firsts(values: IntArray) -> IntArray:
+    """Where each run of equal values begins."""
+    begins = np.ones(len(values), dtype=np.bool_)
+    begins[1:] = values[1:] != values[:-1]
+    return np.flatnonzero(begins)
 
 
 def _grains(
