@@ -6,6 +6,8 @@ The reciprocal lattice goes as g -> (1 + w x - e) g, which is trace-free.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -143,7 +145,8 @@ def normal_equations(  # type: ignore[no-untyped-def]
         if not place_and_slope(v[0], v[1], v[2], depth[k], row, here, slope, deep):
             weight[k] = 0.0
             continue
-        spread = variance[point[k]] + (deep[0] ** 2 + deep[1] ** 2) * 0.5 * doubt[k] ** 2
+        spread = variance[point[k]]
+        along = (deep[0] ** 2 + deep[1] ** 2) * doubt[k] ** 2
         a = 1.0
         if o >= 0:
             m = g[grain[o]]
@@ -155,7 +158,8 @@ def normal_equations(  # type: ignore[no-untyped-def]
             a = share[k] / (share[k] + share[o])
             apart = (here[0] - there[0]) ** 2 + (here[1] - there[1]) ** 2
             # the shares are known to a factor of a few only
-            spread += 0.5 * apart * (0.02 + a * (1.0 - a))
+            spread += 0.5 * apart * (0.02 + a * (1.0 - a)) + 0.5 * along
+            along = 0.0
             here[0] = a * here[0] + (1.0 - a) * there[0]
             here[1] = a * here[1] + (1.0 - a) * there[1]
             if grain[o] == grain[k]:
@@ -167,6 +171,18 @@ def normal_equations(  # type: ignore[no-untyped-def]
         r1 = observed[point[k], 1] - here[1]
         residual[k, 0] = r0
         residual[k, 1] = r1
+        if along > 0.0:
+            # the depth is in doubt: what lies along its direction counts less
+            less = 1.0 - math.sqrt(spread / (spread + along))
+            d0 = deep[0] * doubt[k] / math.sqrt(along)
+            d1 = deep[1] * doubt[k] / math.sqrt(along)
+            part = less * (d0 * r0 + d1 * r1)
+            r0 -= part * d0
+            r1 -= part * d1
+            for i in range(8):
+                part = less * (d0 * slope[0, i] + d1 * slope[1, i])
+                slope[0, i] -= part * d0
+                slope[1, i] -= part * d1
         chi = (r0 * r0 + r1 * r1) / spread
         w = 0.0
         if chi < limit:
@@ -174,8 +190,7 @@ def normal_equations(  # type: ignore[no-untyped-def]
         square[k] = chi
         weight[k] = w
         if o >= 0:
-            residual[o, 0] = r0
-            residual[o, 1] = r1
+            residual[o] = residual[k]
             square[o] = chi
             weight[o] = w
         total += w * chi

@@ -58,34 +58,39 @@ def index_pattern(
     if not found:
         return IndexedPattern(_no_grains(indexer), _no_assignment())
     reciprocal = np.stack([one.reciprocal for one in found])
-    fit, links, spots = _together(indexer, pattern, found, reciprocal)
+    fit, links, spots, factor = _together(indexer, pattern, found, reciprocal)
     return IndexedPattern(
-        _grains(indexer, found, fit, links, number, pattern),
+        _grains(indexer, found, fit, links, number, pattern, factor),
         _assignment(indexer, pattern, fit, links, spots),
     )
 
 
 def _together(
     indexer: LaueIndexer, pattern: Pattern, found: list[Solution], reciprocal: FloatArray
-) -> tuple[Fit, Links, PredictedSpots]:
-    """Refine all grains on all peaks; twice, since links change as the lattices do."""
-    alone: Fit | None = None
+) -> tuple[Fit, Links, PredictedSpots, float]:
+    """Refine all grains on all peaks; twice, since links change as the lattices do.
+
+    The last number is what the stated variances were multiplied by.
+    """
+    best: tuple[Fit, Links, PredictedSpots, float] | None = None
+    factor = 1.0
     for _ in range(2):
         links, spots = _links(indexer, pattern, found, reciprocal)
         fit = refine(
-            reciprocal, links, pattern.place, pattern.variance, indexer.geometry.row,
+            reciprocal, links, pattern.place, factor * pattern.variance, indexer.geometry.row,
             indexer.reflections.reciprocal, strain_sigma=indexer.settings.strain_sigma, steps=2,
         )  # fmt: skip
         if fit is None:
             break
-        alone, reciprocal = fit, fit.reciprocal
-        kept = links, spots
-    if alone is None:
+        best, reciprocal = (fit, links, spots, factor), fit.reciprocal
+        # the noise as it is, so that it weighs rightly beside doubts of depths and blends
+        factor = min(max(factor * fit.scale, 0.05), 50.0)
+    if best is None:
         raise InvalidValueError(
             "the grains of a pattern cannot be told apart by their peaks",
             remedy="Lower most_grains, or raise least_spots.",
         )
-    return alone, *kept
+    return best
 
 
 def _links(
@@ -174,6 +179,7 @@ def _grains(
     links: Links,
     number: int,
     pattern: Pattern,
+    factor: float,
 ) -> LaueGrains:
     reference = basis_from_lattice(indexer.reflections.lattice)
     vectors = np.swapaxes(np.linalg.inv(fit.reciprocal), 1, 2)
@@ -203,14 +209,14 @@ def _grains(
         spots=np.bincount(links.grain[used], minlength=count),
         own_spots=np.bincount(links.grain[alone], minlength=count),
         rms=np.array(rms),
-        scatter=scatter,
+        scatter=factor * scatter,
         false_probability=np.exp([one.log_false for one in found]),
-        depth_sensitivity=_depth_sensitivity(indexer, fit, links, pattern),
+        depth_sensitivity=_depth_sensitivity(indexer, fit, links, pattern, factor),
     )
 
 
 def _depth_sensitivity(
-    indexer: LaueIndexer, fit: Fit, links: Links, pattern: Pattern
+    indexer: LaueIndexer, fit: Fit, links: Links, pattern: Pattern, factor: float
 ) -> FloatArray:
     """Strain (grains, 3, 3) that 1 um of depth, the same for all spots, puts into the grains."""
     size = PARAMETERS * len(fit.reciprocal)
@@ -220,7 +226,7 @@ def _depth_sensitivity(
         right = np.empty(size)
         normal_equations(
             fit.reciprocal, moved.hkl, moved.grain, moved.share, moved.depth, moved.doubt,
-            moved.point, moved.other, pattern.place, pattern.variance, 1e12, 0.0,
+            moved.point, moved.other, pattern.place, factor * pattern.variance, 1e12, 0.0,
             np.zeros((len(fit.reciprocal), 5)), indexer.geometry.row, normal,
             right, np.empty((len(links), 2)), np.empty(len(links)), np.empty(len(links)),
         )  # fmt: skip
