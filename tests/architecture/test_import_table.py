@@ -25,7 +25,7 @@ from tests.architecture.house import (
 )
 
 RULES = import_table(TABLE.read_text(encoding="utf-8"))
-TECHNIQUES = ("hedm", "echem")
+TECHNIQUES = ("hedm", "echem", "laue")
 WALKERS = ("experiment", "workflow", "cli")
 
 

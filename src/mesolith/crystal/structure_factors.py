@@ -51,7 +51,7 @@ def structure_factors(cif: Path, hkl: IntArray, energy_kev: float | None) -> NDA
             f"no dispersion corrections are known at {energy_kev:g} keV",
             remedy=f"They are tabulated from {_LOWEST_KEV:g} to {_HIGHEST_KEV:g} keV.",
         )
-    structure = _structure(cif)
+    structure = read_structure(cif)
     cell = structure.cell
     angles = np.radians([cell.alpha, cell.beta, cell.gamma])
     basis = basis_from_lattice(np.array([cell.a, cell.b, cell.c, *angles]))
@@ -134,7 +134,7 @@ def powder_intensities(
     hkl = np.asarray(hkl, dtype=np.int64)
     square = np.abs(structure_factors(cif, hkl, energy_kev)) ** 2
     square = 0.5 * (square + np.abs(structure_factors(cif, -hkl, energy_kev)) ** 2)
-    cell = _structure(cif).cell
+    cell = read_structure(cif).cell
     sine = np.array([1.0 / (2.0 * cell.calculate_d([int(i) for i in row])) for row in hkl])
     sine *= 12.398419843320026 / energy_kev
     if np.any(sine >= 1.0):
@@ -146,7 +146,8 @@ def powder_intensities(
     )
 
 
-def _structure(cif: Path) -> gemmi.SmallStructure:
+def read_structure(cif: Path) -> gemmi.SmallStructure:
+    """The one structure of a CIF; raises ``FileFormatError`` where it has no cell or no atoms."""
     try:
         block = gemmi.cif.read(str(cif)).sole_block()
     except (ValueError, RuntimeError, OSError) as error:

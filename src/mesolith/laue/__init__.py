@@ -1,0 +1,1 @@
+"""Micro-Laue: from peaks of white-beam patterns to orientations and deviatoric strains."""

@@ -1,0 +1,111 @@
+"""The panel, the beam and the tilted surface as Laue kernels see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mesolith.axes import FloatArray
+from mesolith.errors import InvalidValueError
+from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.panel import laboratory_from_pixels
+
+
+@dataclass(frozen=True, slots=True)
+class LaueGeometry:
+    """One panel in a white beam; the beam meets the surface of the sample in the origin.
+
+    ``row`` (22,) is what kernels read: beam (3), panel's middle (3, um), fast axis (3), slow
+    axis (3), normal (3), pitch fast and slow (um), pixels fast and slow, normal out of the
+    surface (3). ``centre`` (3,) is the scattering direction of the panel's middle and
+    ``half_angle`` (rad) how far directions that reach the panel lie from it at most;
+    ``two_theta`` are the smallest and the largest scattering angle on it, rad.
+    """
+
+    instrument: Instrument
+    row: FloatArray
+    centre: FloatArray
+    half_angle: float
+    two_theta: tuple[float, float]
+
+    @property
+    def area(self) -> float:
+        """Pixels on the panel."""
+        return float(self.row[17] * self.row[18])
+
+
+def laue_geometry(instrument: Instrument, *, surface: FloatArray) -> LaueGeometry:
+    """Geometry of an instrument with one panel.
+
+    ``surface`` (3,) points out of the sample's surface, laboratory axes, any length; for a
+    surface 45 deg to the beam that faces a panel above it is (-1, 0, 1).
+
+    Raises
+    ------
+    InvalidValueError
+        There are several panels, or the beam would come out of the surface.
+    """
+    if len(instrument.panels) != 1:
+        raise InvalidValueError(
+            f"a white-beam pattern is read from one panel; here are {len(instrument.panels)}",
+            remedy="Keep the panel that recorded it.",
+        )
+    panel = instrument.panels[0]
+    beam = instrument.beam.direction
+    outward = np.asarray(surface, dtype=np.float64)
+    outward = outward / np.linalg.norm(outward)
+    if not outward @ beam < -1e-3:
+        raise InvalidValueError(
+            f"the surface {np.round(outward, 4).tolist()} does not face the beam",
+            remedy="Its normal points out of the sample, against the beam.",
+        )
+    row = np.concatenate(
+        [
+            beam,
+            panel.origin,
+            panel.rotation[:, 0],
+            panel.rotation[:, 1],
+            panel.rotation[:, 2],
+            panel.pitch[::-1],
+            panel.shape[::-1].astype(np.float64),
+            outward,
+        ]
+    )
+    edge = np.linspace(-0.5, 0.5, 9)
+    across, along = (part.ravel() for part in np.meshgrid(edge, edge))
+    rim = scattering_directions(
+        row,
+        (across + 0.5) * panel.shape[1] - 0.5,
+        (along + 0.5) * panel.shape[0] - 0.5,
+        np.zeros(len(across)),
+    )
+    centre = rim.mean(axis=0)
+    centre /= np.linalg.norm(centre)
+    half = float(np.arccos(np.min(rim @ centre)))
+    theta = np.arcsin(-rim @ beam)
+    return LaueGeometry(
+        instrument, row, centre, half, (2.0 * float(theta.min()), 2.0 * float(theta.max()))
+    )
+
+
+def ideal_pixels(geometry: LaueGeometry, fast: FloatArray, slow: FloatArray) -> FloatArray:
+    """Places (n, 2), px, that recorded ones would have on a panel without distortion."""
+    points = laboratory_from_pixels(geometry.instrument.panels[0], fast, slow)
+    row = geometry.row
+    flat = (points - row[3:6]) @ np.stack([row[6:9], row[9:12]], axis=1)
+    return np.asarray(flat / row[15:17] + (row[17:19] - 1.0) / 2.0)
+
+
+def scattering_directions(
+    row: FloatArray, fast: FloatArray, slow: FloatArray, depth: FloatArray
+) -> FloatArray:
+    """Unit scattering vectors (n, 3) of rays from depths (n,), um, to ideal places (n,), px."""
+    point = (
+        row[3:6]
+        + ((fast - (row[17] - 1.0) / 2.0) * row[15])[:, None] * row[6:9]
+        + ((slow - (row[18] - 1.0) / 2.0) * row[16])[:, None] * row[9:12]
+    )
+    ray = point - depth[:, None] * row[:3]
+    q = ray / np.linalg.norm(ray, axis=1, keepdims=True) - row[:3]
+    return np.asarray(q / np.linalg.norm(q, axis=1, keepdims=True))

@@ -1,0 +1,1 @@
+"""White-beam patterns with known truth: mirrored rays from sampled depths."""
