@@ -52,11 +52,11 @@ def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 def test_frames_lead_to_the_grains_that_the_beam_lit(
     recorded: Recorded, said: Callable[..., Said]
 ) -> None:
-    code, text = said("run", "--only", "hedm.read", "--workers", "1", recorded.folder)
+    wanted = ["hedm.read", "frames.instrument"]
+    only = [word for step in wanted for word in ("--only", step)]
+    code, text = said("run", *only, "--workers", "1", recorded.folder)
     assert code == 0, text
-    plan = make_plan(
-        load_experiment(recorded.folder / "cell.toml", all_techniques()), only=["hedm.read"]
-    )
+    plan = make_plan(load_experiment(recorded.folder / "cell.toml", all_techniques()), only=wanted)
     parts = {part.step: part for part in plan.graph}
 
     def record_of(step: str) -> Path:
@@ -64,8 +64,9 @@ def test_frames_lead_to_the_grains_that_the_beam_lit(
 
     found = read_record(record_of("hedm.read"), GrainMap)
     (panel,) = read_record(record_of("frames.instrument"), Instrument).panels
-    assert panel.origin == pytest.approx(STATION.panel_origin)
-    assert panel.rotation == pytest.approx(STATION.panel_axes)
+    # as calibrated on a handful of grains: the distance to some 180 um, tilts to 0.2 mrad
+    assert panel.origin == pytest.approx(STATION.panel_origin, abs=700.0)
+    assert panel.rotation == pytest.approx(STATION.panel_axes, abs=1e-3)
     diameter = 2.0 * np.cbrt(3.0 * recorded.lit.volume / (4.0 * np.pi))
     distance, row = cKDTree(found.position).query(recorded.lit.position)
     large = diameter > 35.0

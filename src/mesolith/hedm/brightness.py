@@ -209,11 +209,17 @@ def _fit_detection(
             math.log(start.noise),
             math.log(start.seen / (1.0 - start.seen)),
             start.spread,
-        ]
+        ],
+        dtype=np.float64,
     )
     simplex = first + np.vstack([np.zeros(4), 0.3 * np.eye(4)])
-    options = {"initial_simplex": simplex, "maxfev": 250, "xatol": 3e-3, "fatol": 0.3}
-    return of(minimize(cost, first, method="Nelder-Mead", options=options).x)
+    found_at = minimize(
+        cost,
+        first,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "maxfev": 250, "xatol": 3e-3, "fatol": 0.3},
+    )
+    return of(found_at.x)
 
 
 def _with_faint(

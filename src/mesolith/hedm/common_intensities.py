@@ -67,7 +67,9 @@ def common_intensities(
     weight = 1.0 / variance / (1.0 + (off**2 / variance) / 9.0) ** 2
     place = sightings.grain[used] * len(families) + family[used]
     size = grains * len(families)
-    total = np.bincount(place, weight, minlength=size).reshape(grains, -1)
+    total = np.asarray(
+        np.bincount(place, weight, minlength=size).reshape(grains, -1), dtype=np.float64
+    )
     value = np.full((grains, len(families)), np.nan)
     np.divide(
         np.bincount(place, weight * off, minlength=size).reshape(grains, -1),
