@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import time
 import tomllib
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from _harness import HERE, fresh_seed, write_result
+from _harness import HERE, ROOT, fresh_seed, write_result
 from _virtual_layer import LATTICE, drawn_value
 
 from mesolith.axes import FloatArray
@@ -27,15 +28,15 @@ from mesolith.hedm.calibrate_spots import calibrate_spots
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.phase_rings import phase_rings
 from mesolith.hedm.spot_errors import with_turn
-from mesolith.instrument.beam import beam_from_energy
-from mesolith.instrument.goniometer import Goniometer
-from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel
 from mesolith.instrument.station import station_parameters
 from mesolith.virtual.hedm.grains import random_grains
 from mesolith.virtual.hedm.reflections import reflections_of
 from mesolith.virtual.hedm.spot_lists import SpotPlan, measure_spots
 from mesolith.virtual.hedm.station import Station
+
+sys.path.insert(0, str(ROOT))
+
+from tests.hedm.virtual_station import instrument_of
 
 DRAWS = ("nominal", "wide", "misspecified")
 LIMITS = {
@@ -48,19 +49,6 @@ LIMITS = {
 }
 PULL = (0.7, 1.5)
 STEP_ERROR = 3e-4  # of the turn that files state
-
-
-def instrument_of(station: Station) -> Instrument:
-    """The station as the analysis describes it."""
-    panel = Panel(
-        "panel",
-        np.array(station.shape),
-        np.full(2, station.pitch),
-        station.panel_origin,
-        station.panel_axes,
-    )
-    beam = beam_from_energy(station.energy_kev)
-    return Instrument(beam, Goniometer(station.wedge, station.chi), (panel,))
 
 
 def run_case(draw: str, seed: int, grains: int) -> dict[str, Any]:

@@ -30,8 +30,8 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
-from _harness import calibration_seconds, fresh_seed, write_result
-from _hedm_scores import instrument_of, score_grains
+from _harness import ROOT, calibration_seconds, fresh_seed, write_result
+from _hedm_scores import score_grains
 from _searched_frames import scene_and_spots, scratch_folder
 from _virtual_frames import HEIGHT, Scene
 
@@ -45,6 +45,10 @@ from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.scattering import laboratory_from_spots, scattering_vectors
 from mesolith.records.spots import Spots
 from mesolith.virtual.hedm.reflections import FIRST_RINGS
+
+sys.path.insert(0, str(ROOT))
+
+from tests.hedm.virtual_station import instrument_of
 
 DRAWS = ("nominal", "wide", "misspecified")
 CORES = 2

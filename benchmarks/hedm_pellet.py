@@ -32,8 +32,8 @@ from typing import Any
 
 import numpy as np
 import psutil
-from _harness import HERE, calibration_seconds, fresh_seed, write_result
-from _hedm_scores import Score, instrument_of, score_grains
+from _harness import HERE, ROOT, calibration_seconds, fresh_seed, write_result
+from _hedm_scores import Score, score_grains
 from _virtual_layer import LATTICE, drawn_value, pellet_layers
 from full_pellet import CORES, PeakMemory
 
@@ -50,6 +50,10 @@ from mesolith.records.spots import Spots
 from mesolith.virtual.hedm.fragments import Fragments
 from mesolith.virtual.hedm.reflections import FIRST_RINGS
 from mesolith.virtual.hedm.station import Station
+
+sys.path.insert(0, str(ROOT))
+
+from tests.hedm.virtual_station import instrument_of
 
 SECONDS, GIGABYTES = 120.0, 4.0
 NUMBER, WRONG, SPLIT = 0.02, 0.01, 0.02

@@ -22,8 +22,8 @@ import time
 from typing import Any
 
 import numpy as np
-from _harness import calibration_seconds, fresh_seed, write_result
-from _hedm_scores import instrument_of, score_grains
+from _harness import ROOT, calibration_seconds, fresh_seed, write_result
+from _hedm_scores import score_grains
 from _virtual_layer import LATTICE, PAPER_RINGS, drawn_polymorphs
 
 from mesolith.hedm.index_settings import IndexSettings
@@ -35,6 +35,10 @@ from mesolith.materials.loader import load_material
 from mesolith.records.phase_odds import PhaseOdds
 from mesolith.virtual.hedm.reflections import FIRST_RINGS
 from mesolith.virtual.hedm.spot_lists import VirtualLayer
+
+sys.path.insert(0, str(ROOT))
+
+from tests.hedm.virtual_station import instrument_of
 
 RELIABILITY_BAR, WRONG_BAR, UNDECIDED_BAR = 0.03, 0.01, 0.995
 DRAWS = ("nominal", "wide", "misspecified")
