@@ -9,7 +9,7 @@ import pytest
 
 from mesolith.axes import FloatArray
 from mesolith.hedm.indexed import IndexedLayer, index_spots
-from mesolith.hedm.measured_errors import error_curve
+from mesolith.hedm.measured_errors import ErrorCurve, error_curve, product_of_curves
 from mesolith.records.spots import Spots
 from mesolith.virtual.hedm.spot_lists import VirtualLayer
 from tests.hedm.virtual_layers import SETTINGS, UPRIGHT, compare, layer, llzo
@@ -83,3 +83,11 @@ def test_grains_state_true_errors_though_their_spots_do_not(truth: VirtualLayer)
     assert np.median(found.assignment.distance) == pytest.approx(1.54, abs=0.08)
     mine = _blind(truth.spots).overlapping[found.assignment.spot]
     assert np.median(found.assignment.distance[mine]) == pytest.approx(1.54, abs=0.15)
+
+
+def test_curves_over_the_same_values_multiply() -> None:
+    one = ErrorCurve(np.log([1.0, 10.0]), np.log([1.0, 2.0]))
+    other = ErrorCurve(np.log([3.0, 30.0, 100.0]), np.log([4.0, 1.0, 0.5]))
+    values = np.geomspace(0.1, 1_000.0, 200)
+    expected = one.factors(values) * other.factors(values)
+    assert product_of_curves([one, other]).factors(values) == pytest.approx(expected, rel=1e-12)

@@ -30,7 +30,7 @@ from mesolith.instrument.instrument import Instrument
 from mesolith.records.spots import Spots
 
 FIRST_SIGMAS, SIGMAS, WIDE_SIGMAS = 5.0, 4.0, 10.0  # how far spots may lie from predictions
-_SCALED = 500  # grains that tell by how much the stated errors are off
+_SCALED = 250  # grains that tell by how much the stated errors are off
 _MEASURED, _SETTLED = 4, 1.15  # turns at most; factor of nine in ten after which none follows
 _WRONG = 3.0  # times what most spots state: no error of spots
 

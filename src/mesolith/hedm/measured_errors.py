@@ -21,6 +21,7 @@ _FEWEST, _EACH, _MOST_KNOTS = 200, 1_000, 12
 _NEAR = np.log(1.15)  # values as alike as that are one knot
 _BOUNDS = (0.1, 30.0)
 _TURNS = 3
+_MOST_SPOTS = 20_000  # of a sort that make a curve
 _MEDIAN = 0.6745  # of the size of a normal number
 _PARAMETERS = 4.0  # of the twelve of a grain, for each of fast, slow and omega
 _MOST_LEVERAGE = 0.8
@@ -68,17 +69,31 @@ def _factors(
     stated = np.exp(-0.5 * np.mean(np.log(lookup.rows[:, columns]), axis=1))
     found = np.empty(len(stated))
     for sort in (False, True):
-        some = lookup.touching[spot] == sort
-        if np.count_nonzero(some) < _FEWEST:
-            some = np.ones(len(spot), dtype=np.bool_)
-        chosen = spot[some]
-        left, rows = size[some], lookup.touching == sort
-        found[rows] = 1.0
-        for values in (stated, lookup.intensity) * _TURNS:
-            curve = error_curve(values[chosen], left)
-            left = left / curve.factors(values[chosen])[:, None]
-            found[rows] *= curve.factors(values[rows])
+        some = np.flatnonzero(lookup.touching[spot] == sort)
+        if len(some) < _FEWEST:
+            some = np.arange(len(spot))
+        some = some[:: 1 + len(some) // _MOST_SPOTS]
+        chosen, left, rows = spot[some], size[some], lookup.touching == sort
+        scale = np.ones(np.count_nonzero(rows))
+        curves: list[list[ErrorCurve]] = [[], []]
+        for turn in range(2 * _TURNS):
+            values = (stated, lookup.intensity)[turn % 2][chosen]
+            curve = error_curve(values, left)
+            left = left / curve.factors(values)[:, None]
+            curves[turn % 2].append(curve)
+        for values, several in zip((stated, lookup.intensity), curves, strict=True):
+            scale *= product_of_curves(several).factors(values[rows])
+        found[rows] = scale
     return np.asarray(np.clip(found, *_BOUNDS))
+
+
+def product_of_curves(curves: list[ErrorCurve]) -> ErrorCurve:
+    """One curve with the factors of several over the same values multiplied."""
+    place = np.unique(np.concatenate([curve.place for curve in curves]))
+    ratio = sum(
+        (np.interp(place, curve.place, curve.ratio) for curve in curves), start=np.zeros(len(place))
+    )
+    return ErrorCurve(place, np.asarray(ratio))
 
 
 def error_curve(values: FloatArray, size: FloatArray) -> ErrorCurve:
