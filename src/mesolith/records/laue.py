@@ -113,7 +113,7 @@ class LaueGrains(Record):
     ``completeness`` is the share of the predicted strong spots that were found, of those that no
     better grain hides. ``false_probability`` bounds the chance that random peaks make a grain as
     good. ``scatter`` is the mean squared residual over the stated one. ``depth_sensitivity`` is
-    the strain that 1 um of height, unknown to the analysis, puts into ``strain``.
+    the strain that 1 um along the beam, unknown to the analysis, puts into ``strain``.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("completeness", "pattern")
@@ -147,7 +147,7 @@ class LaueGrains(Record):
     scatter: FloatArray = quantity("mean squared residual over the stated", shape=("grain",))
     false_probability: FloatArray = quantity("probability that it is false", shape=("grain",))
     depth_sensitivity: FloatArray = quantity(
-        "strain per um of unknown height", shape=("grain", 3, 3), axes="laboratory"
+        "strain per um of unknown depth along the beam", shape=("grain", 3, 3), axes="laboratory"
     )
 
     def _check(self) -> None:
