@@ -12,7 +12,7 @@ import pytest
 from mesolith.hedm import figure_completeness, figure_residuals, figure_rings
 from mesolith.hedm.figure_completeness import completeness_drawing
 from mesolith.hedm.figure_residuals import residuals_drawing
-from mesolith.hedm.figure_rings import spots_drawing
+from mesolith.hedm.figure_rings import _busiest, _Ring, spots_drawing
 from mesolith.hedm.indexed import index_spots
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.goniometer import Goniometer
@@ -204,3 +204,12 @@ def test_a_crowded_ring_shows_a_part_of_the_rotation_with_what_all_grains_predic
     # all but the merged ones have their circle
     away = np.linalg.norm(spots[:, None] - predicted, axis=2).min(axis=1)
     assert np.mean(away < 0.4) > 0.95
+
+
+def test_a_ring_that_two_phases_share_is_one_ring() -> None:
+    shared = [_Ring(phase, (4, 0, 0), 0.05) for phase in (0, 1)]
+    found = [*shared, _Ring(0, (3, 1, 0), 0.04)]
+    assert _busiest(found, np.full(20, 0.05)).family == (4, 0, 0)
+    # a ring with a true neighbour is not chosen, however many spots lie there
+    crowded = [*found, _Ring(0, (4, 2, 0), 0.0504)]
+    assert _busiest(crowded, np.full(20, 0.05)).family == (3, 1, 0)

@@ -45,6 +45,7 @@ _LEAST_SHOWN = np.deg2rad(0.5)
 _MOST_LABELS = 40
 _MOST_INDEX = 12
 _WIDTH = 4e-4  # of a ring, relative to its 2 theta, at least
+_SAME = 2e-3  # of two theta, within which rings of two phases are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,11 @@ def spots_drawing(
     near = _on_ring(ring, two_theta)
     window = _window(spots, near)
     near &= (spots.omega >= window[0]) & (spots.omega <= window[1])
-    grain, angle, turn = _predicted(instrument, grains, ring, spots, window)
+    shared = [one for one in found if abs(one.two_theta / ring.two_theta - 1.0) < _SAME]
+    parts = [_predicted(instrument, grains, one, spots, window) for one in shared]
+    grain = np.concatenate([part[0] for part in parts])
+    angle = np.concatenate([part[1] for part in parts])
+    turn = np.concatenate([part[2] for part in parts])
     with house_style():
         figure = new_figure(150.0)
         panels = axes_mm(figure, 16, 79, 64, 66)
@@ -144,11 +149,17 @@ def _on_ring(ring: _Ring, two_theta: FloatArray) -> NDArray[np.bool_]:
 
 
 def _busiest(found: list[_Ring], two_theta: FloatArray) -> _Ring:
-    """The ring with the most spots among those with no neighbour within two of its widths."""
+    """The ring with the most spots among those with no neighbour within two of its widths.
+
+    A ring that two phases on one lattice share is one ring, no neighbour of itself.
+    """
     angles = np.array([ring.two_theta for ring in found])
-    alone = [
-        ring for ring in found if np.sum(np.abs(angles / ring.two_theta - 1.0) < 0.015) == 1
-    ] or found
+
+    def lonely(ring: _Ring) -> bool:
+        away = np.abs(angles / ring.two_theta - 1.0)
+        return not np.any((away >= _SAME) & (away < 0.015))
+
+    alone = [ring for ring in found if lonely(ring)] or found
     return max(alone, key=lambda ring: int(_on_ring(ring, two_theta).sum()))
 
 
