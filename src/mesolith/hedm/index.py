@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm.bright_rings import bright_rings
 from mesolith.hedm.hypotheses import NO_GRAINS, Grains
-from mesolith.hedm.layer_index import FIRST_SIGMAS, LayerIndex, Pass
+from mesolith.hedm.layer_index import FIRST_SIGMAS, SIGMAS, LayerIndex, Pass
 from mesolith.hedm.look_elsewhere import search_cost
 from mesolith.hedm.match import Matches
 from mesolith.hedm.occupancy import Evidence
@@ -68,9 +69,10 @@ def find_grains(index: LayerIndex) -> Found:
     matches = index.match(grains)
     chance = np.full(index.table.rings, np.nan)
     explained = np.zeros(index.count, dtype=np.bool_)
+    bright = np.ones(index.table.rings, dtype=np.bool_)
     for number in range(len(PASSES) + _MOST_REPEATS):
         boldness = PASSES[min(number, len(PASSES) - 1)]
-        new = index.search(explained, boldness)
+        new = index.search(explained, boldness, bright)
         if not len(new):
             if number >= len(PASSES):
                 break
@@ -94,6 +96,8 @@ def find_grains(index: LayerIndex) -> Found:
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
+        shown = weighed.rows(weighed.accepted).completeness
+        bright = bright_rings(matches, grains.phase, shown, index.table, sigmas=SIGMAS)
     grains, refined = index.refine(grains, matches, 1)
     grains = untangled(index, grains, matches, refined)
     scale = index.measure_errors(grains)
