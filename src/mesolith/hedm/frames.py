@@ -38,7 +38,7 @@ TECHNIQUE = Technique(
         ),
         Step(
             name="frames.calibrate",
-            version=1,
+            version=2,
             compute="mesolith.hedm.frames_calibrate:compute",
             per="cell",
             of="frames.calibrate_on",
@@ -60,6 +60,7 @@ TECHNIQUE = Technique(
                 "frames.error_floor_deg",
                 "frames.first_ring",
                 "frames.rings",
+                "frames.strongest",
                 "frames.sample_radius_um",
                 "frames.beam_height_um",
                 "frames.strain",
@@ -80,7 +81,7 @@ TECHNIQUE = Technique(
         ),
         Step(
             name="frames.index",
-            version=2,
+            version=3,
             compute="mesolith.hedm.frames_index:compute",
             per="state",
             inputs=("frames.spots", "frames.calibrate"),
@@ -91,6 +92,7 @@ TECHNIQUE = Technique(
                 "cell.diameter_um",
                 "frames.first_ring",
                 "frames.rings",
+                "frames.strongest",
                 "frames.sample_radius_um",
                 "frames.beam_height_um",
                 "frames.strain",

@@ -1,0 +1,88 @@
+"""Which rings of a material are indexed: those on the detector with the strongest reflections."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mesolith.axes import FloatArray
+from mesolith.crystal.structure_factors import structure_factors
+from mesolith.errors import FileFormatError
+from mesolith.hedm.phase_rings import PhaseRings, phase_rings, some_rings
+from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.ring_coverage import ring_coverage
+from mesolith.materials.loader import Material
+
+STRONGEST = 12
+_FARTHEST = 24  # rings from the first on that are looked at where no number is given
+_ON_DETECTOR = 0.5  # of a ring's azimuths
+_FEWEST = 7  # rings that are named where none is on the detector
+_SAME = 0.01  # of a spacing, within which rings of two phases are one
+
+
+def rings_in_reach(
+    material: Material, instrument: Instrument, *, first_ring: int, count: int | None
+) -> PhaseRings:
+    """``count`` rings of a material from ``first_ring`` (1: the innermost) on.
+
+    None: out to the last that has half its azimuths on the detector, but not so far out that
+    other rings of the material crowd in.
+    """
+    most = _FARTHEST if count is None else count
+    found = phase_rings(
+        material.name, material.space_group, material.lattice, count=first_ring - 1 + most
+    )
+    number = np.arange(1, len(found.spacing) + 1)
+    chosen = number >= first_ring
+    if count is None:
+        on = np.flatnonzero(chosen & (ring_coverage(instrument, found.spacing) >= _ON_DETECTOR))
+        last = number[on[-1]] if len(on) else first_ring - 1 + _FEWEST
+        chosen &= number <= last
+    return some_rings(found, chosen)
+
+
+def strongest_rings(
+    rings: PhaseRings, material: Material, instrument: Instrument, *, strongest: int
+) -> PhaseRings:
+    """The rings with the strongest reflections, by structure factor and Lorentz factor.
+
+    A reflection counts, not the ring: what a grain shows of {400} is one bright spot. All rings
+    where no more are there, and the inner ones of a material without atoms.
+    """
+    if len(rings.spacing) <= strongest:
+        return rings
+    try:
+        strength = reflection_strengths(rings, material, instrument)
+    except FileFormatError:
+        strength = rings.spacing
+    best = np.argsort(-strength, kind="stable")[:strongest]
+    return some_rings(rings, np.isin(np.arange(len(strength)), best))
+
+
+def reflection_strengths(
+    rings: PhaseRings, material: Material, instrument: Instrument
+) -> FloatArray:
+    """Mean abs(F)^2 over sin(2 theta) of the reflections on each ring (rings,), electrons^2."""
+    factor = np.abs(structure_factors(material.cif, rings.hkl, instrument.beam.energy)) ** 2
+    mean = np.bincount(rings.ring, weights=factor) / np.bincount(rings.ring)
+    sine = np.minimum(instrument.beam.wavelength / (2.0 * rings.spacing), 1.0)
+    return np.asarray(mean / np.sin(2.0 * np.arcsin(sine)))
+
+
+def rings_of_materials(
+    material: Material,
+    second: Material | None,
+    instrument: Instrument,
+    *,
+    first_ring: int,
+    count: int | None,
+    strongest: int,
+) -> tuple[PhaseRings, ...]:
+    """The rings of a material that are indexed, and those of a second one between them."""
+    reach = rings_in_reach(material, instrument, first_ring=first_ring, count=count)
+    found = [strongest_rings(reach, material, instrument, strongest=strongest)]
+    if second is not None:
+        low, high = reach.spacing.min() * (1.0 - _SAME), reach.spacing.max() * (1.0 + _SAME)
+        whole = phase_rings(second.name, second.space_group, second.lattice, d_min=float(low))
+        inside = some_rings(whole, whole.spacing <= high)
+        found.append(strongest_rings(inside, second, instrument, strongest=strongest))
+    return tuple(found)
