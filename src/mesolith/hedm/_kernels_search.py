@@ -228,9 +228,10 @@ def partners_of(
         along = cosine * math.cos(offset * reach) - sine * math.sin(offset * reach)
         radius = sine * math.cos(offset * reach) + cosine * math.sin(offset * reach)
         steps = int(2.0 * math.pi * radius * coarse_cells / EDGE) + 1
-        for step in range(steps):
-            turn = 2.0 * math.pi * step / steps
-            cx, sx = radius * math.cos(turn), radius * math.sin(turn)
+        cosine_step, sine_step = math.cos(2.0 * math.pi / steps), math.sin(2.0 * math.pi / steps)
+        cx, sx = radius, 0.0
+        for _ in range(steps):
+            cx, sx = cx * cosine_step - sx * sine_step, sx * cosine_step + cx * sine_step
             x = along * ex + cx * ux + sx * vx
             y = along * ey + cx * uy + sx * vy
             z = along * ez + cx * uz + sx * vz
