@@ -68,9 +68,12 @@ def refine_grains(
         np.array(reciprocal, dtype=np.float64),
         np.array(position, dtype=np.float64),
         np.empty((shape[0], 12, 12)),
-        *np.empty((3, shape[0])),
+        np.empty(shape[0]),
+        np.empty(shape[0]),
+        np.empty(shape[0]),
         np.full((*shape, 3), np.nan),
-        *np.zeros((2, *shape)),
+        np.zeros(shape),
+        np.zeros(shape),
     )
     kernels.refine_grains(
         refined.reciprocal,
