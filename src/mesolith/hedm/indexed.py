@@ -19,7 +19,7 @@ from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.standard_setting import setting_operators
 from mesolith.hedm.volumes import volume_shares
 from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.scattering import angles_from_laboratory, laboratory_from_spots
+from mesolith.instrument.scattering import azimuth_from_laboratory, laboratory_from_spots
 from mesolith.numerics.rotations import quaternion_from_matrix
 from mesolith.records.grains import GrainMap, Phases
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
@@ -150,9 +150,9 @@ def _grains(
     grains, refined = found.grains, found.refined
     lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2) @ setting
     share, share_se = _volume_share(found, index, spots, assignment)
-    freedom = 3.0 * found.effective
-    usual = _usual(found.scatter, freedom)
-    factor = (_PRIOR_FREEDOM * usual + freedom * found.scatter) / (_PRIOR_FREEDOM + freedom)
+    freedom = 3.0 * refined.effective
+    usual = _usual(refined.scatter, freedom)
+    factor = (_PRIOR_FREEDOM * usual + freedom * refined.scatter) / (_PRIOR_FREEDOM + freedom)
     return IndexedGrains(
         grain_id=np.arange(len(grains)),
         lattice_vectors=lattice_vectors,
@@ -169,7 +169,7 @@ def _grains(
         spots=_assigned(found).sum(axis=(1, 2)),
         own_spots=found.evidence.own,
         likelihood=found.evidence.ratio,
-        scatter=found.scatter,
+        scatter=refined.scatter,
         volume_share=share,
         volume_share_se=share_se,
         chance=found.chance,
@@ -220,20 +220,15 @@ def _assignment(
     points = laboratory_from_spots(
         instrument, spots.panel[rows], spots.fast[rows], spots.slow[rows]
     )
-    _, eta = angles_from_laboratory(instrument, points)
-    precision = index.lookup.rows[matches.spot[used]]
-    residual = refined.residual[used]
-    u, v, t = residual.T
-    square = precision[:, 3] * u**2 + precision[:, 6] * v**2 + precision[:, 8] * t**2
-    square += 2.0 * (precision[:, 4] * u * v + precision[:, 5] * u * t + precision[:, 7] * v * t)
-    hkl = index.table.hkl[found.grains.phase[grain], reflection]
+    # of whole grains first: they are fewer than their spots
+    hkl = np.rint(index.table.hkl[found.grains.phase] @ setting).astype(np.int64)
     return SpotAssignment(
         spot=rows,
         grain_id=grain,
-        hkl=np.rint(np.einsum("nji,nj->ni", setting[grain], hkl)).astype(np.int64),
-        residual=residual,
-        distance=np.sqrt(square),
+        hkl=hkl[grain, reflection],
+        residual=refined.residual[used],
+        distance=np.sqrt(refined.square[used]),
         weight=refined.weight[used],
         omega=spots.omega[rows],
-        eta=eta,
+        eta=azimuth_from_laboratory(points),
     )
