@@ -38,7 +38,7 @@ TECHNIQUE = Technique(
         ),
         Step(
             name="frames.calibrate",
-            version=1,
+            version=2,
             compute="mesolith.hedm.frames_calibrate:compute",
             per="cell",
             of="frames.calibrate_on",
@@ -132,6 +132,7 @@ TECHNIQUE = Technique(
             compute="mesolith.hedm.frames_stitch:compute_assignment",
             per="state",
             inputs=("frames.index", "frames.stitch"),
+            settings=("state.frames",),
             record="mesolith.records.indexed:SpotAssignment",
         ),
         Step(
