@@ -80,7 +80,7 @@ TECHNIQUE = Technique(
         ),
         Step(
             name="frames.index",
-            version=2,
+            version=3,
             compute="mesolith.hedm.frames_index:compute",
             per="state",
             inputs=("frames.spots", "frames.calibrate"),
@@ -105,7 +105,7 @@ TECHNIQUE = Technique(
         ),
         Step(
             name="frames.stitch",
-            version=1,
+            version=2,
             compute="mesolith.hedm.frames_stitch:compute",
             per="state",
             inputs=("frames.index", "frames.spots"),
@@ -134,6 +134,16 @@ TECHNIQUE = Technique(
             inputs=("frames.index", "frames.stitch"),
             settings=("state.frames",),
             record="mesolith.records.indexed:SpotAssignment",
+        ),
+        Step(
+            name="frames.shown",
+            version=1,
+            compute="mesolith.hedm.frames_stitch:compute_shown",
+            per="state",
+            inputs=("frames.spots", "frames.stitch"),
+            settings=("state.frames",),
+            record="mesolith.records.spots:Spots",
+            parts="mesolith.hedm.frames_stitch:parts_shown",
         ),
         Step(
             name="frames.odds",
@@ -180,13 +190,14 @@ TECHNIQUE = Technique(
             "Spots on their rings, and where grains put them",
             "the first look at a rotation: rings, and spots by azimuth and rotation",
             "mesolith.hedm.figure_rings:draw",
+            version=2,
         ),
         Figure(
             "residuals",
             "Where spots lie against where their grains put them",
             "how a wrong tilt or wedge is seen",
             "mesolith.hedm.figure_residuals:draw",
-            version=2,
+            version=3,
         ),
         Figure(
             "completeness",
@@ -194,6 +205,12 @@ TECHNIQUE = Technique(
             "after Dixit 2022, completeness of at least 0.70",
             "mesolith.hedm.figure_completeness:draw",
             version=2,
+        ),
+        Figure(
+            "layers",
+            "What each layer found",
+            "finds and unique grains, layer by layer",
+            "mesolith.hedm.figure_layers:draw",
         ),
         Figure(
             "parts",

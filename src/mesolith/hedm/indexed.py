@@ -17,7 +17,7 @@ from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.standard_setting import setting_operators
-from mesolith.hedm.volumes import volume_shares
+from mesolith.hedm.volumes import VolumeShares, volume_shares
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.scattering import angles_from_laboratory, laboratory_from_spots
 from mesolith.numerics.rotations import quaternion_from_matrix
@@ -120,6 +120,7 @@ def grain_map_from_indexed(grains: IndexedGrains, *, volume: float) -> GrainMap:
         phases=grains.phases,
         covariance=turn @ grains.covariance @ turn.swapaxes(1, 2),
         error_source=FROM_SPOTS,
+        lit_volume=volume,
     )
 
 
@@ -149,7 +150,7 @@ def _grains(
 ) -> IndexedGrains:
     grains, refined = found.grains, found.refined
     lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2) @ setting
-    share, share_se = _volume_share(found, index, spots, assignment)
+    volumes = _volume_share(found, index, spots, assignment)
     freedom = 3.0 * found.effective
     usual = _usual(found.scatter, freedom)
     factor = (_PRIOR_FREEDOM * usual + freedom * found.scatter) / (_PRIOR_FREEDOM + freedom)
@@ -170,10 +171,11 @@ def _grains(
         own_spots=found.evidence.own,
         likelihood=found.evidence.ratio,
         scatter=found.scatter,
-        volume_share=share,
-        volume_share_se=share_se,
+        volume_share=volumes.share,
+        volume_share_se=volumes.share_se,
         chance=found.chance,
         error_scale=np.array(found.error_scale),
+        light=volumes.light,
     )
 
 
@@ -187,7 +189,7 @@ def _usual(scatter: FloatArray, freedom: FloatArray) -> float:
 
 def _volume_share(
     found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
-) -> tuple[FloatArray, FloatArray]:
+) -> VolumeShares:
     """From spots that one grain has alone and that are neither saturated nor cut."""
     used = _assigned(found)
     alone = found.matches.share[used] > 0.99
