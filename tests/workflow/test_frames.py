@@ -148,7 +148,7 @@ def test_check_opens_the_frames(recorded: Recorded, said: Callable[..., Said]) -
         (
             "layer_z_um = [-50, 50]",
             "layer_z_um = [-50, 50, 150]",
-            "2 files of frames for 3 layers",
+            "2 files for 3 layers",
         ),
     ],
 )

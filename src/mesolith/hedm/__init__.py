@@ -20,7 +20,7 @@ TECHNIQUE = Technique(
     steps=(
         Step(
             name="hedm.read",
-            version=1,
+            version=2,
             compute="mesolith.hedm.read:compute",
             per="state",
             inputs=("raw?", "frames.stitch?", "frames.phase?"),
@@ -34,6 +34,17 @@ TECHNIQUE = Technique(
             ),
             record="mesolith.records.grains:GrainMap",
             cost="mesolith.hedm.read:cost",
+            trial="mesolith.hedm.read:trial",
+        ),
+        Step(
+            name="hedm.finds",
+            version=1,
+            compute="mesolith.hedm.read:compute_finds",
+            per="state",
+            inputs=("hedm.read",),
+            settings=("state.grains",),
+            record="mesolith.records.layer_finds:LayerFinds",
+            parts="mesolith.hedm.read:parts_of_finds",
         ),
     ),
     figures=(

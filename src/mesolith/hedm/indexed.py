@@ -20,7 +20,7 @@ from mesolith.hedm.standard_setting import setting_operators
 from mesolith.hedm.volumes import VolumeShares, volume_shares
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.scattering import angles_from_laboratory, laboratory_from_spots
-from mesolith.numerics.rotations import quaternion_from_matrix
+from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_matrix
 from mesolith.records.grains import GrainMap, Phases
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
 from mesolith.records.spots import Spots
@@ -121,6 +121,35 @@ def grain_map_from_indexed(grains: IndexedGrains, *, volume: float) -> GrainMap:
         covariance=turn @ grains.covariance @ turn.swapaxes(1, 2),
         error_source=FROM_SPOTS,
         lit_volume=volume,
+    )
+
+
+def indexed_from_grain_map(grain_map: GrainMap) -> IndexedGrains:
+    """Grains of a list as if they had been indexed, with shares in volume from their radii.
+
+    A list does not state spots: each grain counts one, and its completeness for the likelihood.
+    """
+    count = len(grain_map)
+    orientation = matrix_from_quaternion(grain_map.orientation)
+    back = np.linalg.inv(_by_lattice_axes(orientation))
+    one = np.ones(count, dtype=np.int64)
+    volume = grain_map.radius**3
+    return IndexedGrains(
+        grain_id=grain_map.grain_id,
+        lattice_vectors=orientation @ basis_from_lattice(grain_map.lattice),
+        position=grain_map.position,
+        covariance=back @ grain_map.covariance @ back.swapaxes(1, 2),
+        phase=grain_map.phase,
+        phases=grain_map.phases,
+        completeness=grain_map.completeness,
+        expected=one,
+        spots=one,
+        own_spots=one,
+        likelihood=grain_map.completeness,
+        scatter=np.ones(count),
+        volume_share=volume / volume.sum(),
+        chance=np.zeros(1),
+        error_scale=np.ones(2),
     )
 
 
