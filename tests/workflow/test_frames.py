@@ -131,6 +131,11 @@ def test_frames_of_two_layers_lead_to_whole_grains(
         assert sentence in report, sentence
     tables = {file.name for file in (recorded.folder / "result" / "tables").iterdir()}
     assert {"rings.csv", "residuals.csv", "completeness.csv", "layers.csv"} <= tables
+    code, text = said("export", "midas", recorded.folder)
+    assert code == 0, text
+    assert "0_pristine_SpotMatrix.csv" in text
+    left_out = recorded.folder / "result" / "export" / "midas" / "left_out.txt"
+    assert "layer at -50 um (1 of 2): its spots are written" in left_out.read_text("utf-8")
 
 
 def test_check_opens_the_frames(recorded: Recorded, said: Callable[..., Said]) -> None:

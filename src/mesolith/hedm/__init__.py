@@ -98,7 +98,7 @@ TECHNIQUE = Technique(
         Export(
             "midas",
             "midas",
-            "Folder of Grains.csv, HDF5 and parameters of each state for MIDAS.",
+            "Folder of Grains.csv, HDF5, parameters and spots of each state for MIDAS.",
             "mesolith.hedm.exports:write_midas_folder",
         ),
         Export(
@@ -110,7 +110,7 @@ TECHNIQUE = Technique(
         Export(
             "hexrd",
             "hexrd",
-            "Folder of grains.out and instrument of each state for HEXRD.",
+            "Folder of grains.out, instrument and spots of each state for HEXRD.",
             "mesolith.hedm.exports:write_hexrd_folder",
         ),
     ),

@@ -54,7 +54,7 @@ def beam_height(options: Mapping[str, Any], heights: Sequence[float], where: str
 
 def at_height(grain_map: GrainMap, height: float) -> GrainMap:
     """The grains of one layer where they lie in the sample."""
-    return replace(grain_map, position=grain_map.position + [0.0, 0.0, height])
+    return replace(grain_map, position=grain_map.position + np.array([0.0, 0.0, height]))
 
 
 def stitched_maps(
