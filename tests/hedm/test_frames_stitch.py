@@ -240,7 +240,17 @@ def test_each_layer_is_a_part_and_all_meet_in_one(tmp_path: Path) -> None:
     parts = {step: [p for p in graph if p.step == step] for step in {p.step for p in graph}}
     assert len(parts["frames.spots"]) == len(parts["frames.index"]) == 3
     assert [part.selector["layer"] for part in parts["frames.index"]] == [0, 1, 2]
-    (stitch,), (reading,) = parts["frames.stitch"], parts["hedm.read"]
+    (stitch,), (reading,), (shown,) = (
+        parts[step] for step in ("frames.stitch", "hedm.read", "frames.shown")
+    )
+    assert len(shown.part_inputs) == 4
+    # a figure hangs on the keys of cell.toml that it asks for
+    asked = {
+        part.label: part.settings["cell"]["conditions"].get("hedm.ipf_axis")
+        for part in parts["result.figure"]
+    }
+    assert asked.pop("orientation_map") == "z"
+    assert not any(asked.values())
     keys = [source.key for source in stitch.part_inputs]
     assert keys[:3] == [part.key for part in parts["frames.index"]]
     assert [source.key for source in reading.part_inputs] == [stitch.key]

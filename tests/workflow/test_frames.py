@@ -134,7 +134,7 @@ def test_frames_of_two_layers_lead_to_whole_grains(
     code, text = said("export", "midas", recorded.folder)
     assert code == 0, text
     assert "0_pristine_SpotMatrix.csv" in text
-    left_out = recorded.folder / "result" / "export" / "midas" / "left_out.txt"
+    left_out = recorded.folder / "export" / "midas" / "left_out.txt"
     assert "layer at -50 um (1 of 2): its spots are written" in left_out.read_text("utf-8")
 
 

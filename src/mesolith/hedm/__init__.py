@@ -67,6 +67,7 @@ TECHNIQUE = Technique(
             "How the grains lie, in the colours of an inverse pole figure",
             "grain map by orientation, in the form of Dixit 2022, Fig. 1d",
             "mesolith.hedm.figure_orientation_map:draw",
+            settings=("hedm.ipf_axis",),
         ),
         Figure(
             "phase_map",

@@ -217,6 +217,7 @@ TECHNIQUE = Technique(
             "How well the parts of cut grains agree",
             "how true the stated errors are",
             "mesolith.hedm.figure_parts:draw",
+            version=2,
         ),
         Figure(
             "phase_odds",

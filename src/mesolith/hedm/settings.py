@@ -87,6 +87,14 @@ class Settings:
         choices=("infinitesimal", "biot", "green-lagrange"),
         example='"infinitesimal"',
     )
+    ipf_axis: str = setting(
+        "choice",
+        "Axis of the sample whose crystal direction colours the orientation map; z is the "
+        "pellet's.",
+        default="z",
+        choices=("x", "y", "z"),
+        example='"z"',
+    )
     spots: int = setting(
         "integer",
         "How many of the hottest and of the coldest grains are hot and cold spots.",
