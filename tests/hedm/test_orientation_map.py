@@ -47,7 +47,7 @@ def test_the_axis_is_a_setting() -> None:
     cell = cell_of(grains_lying_as(quaternion_from_matrix(BLUE)))
     drawing = draw(replace(cell, conditions={"hedm.ipf_axis": "y"}))
     assert drawing is not None
-    assert "lies along the sample's y (" in drawing.caption
+    assert "lies along the sample's y and x (" in drawing.caption
 
 
 def test_grains_that_are_not_cubic_are_grey_and_told() -> None:

@@ -104,6 +104,14 @@ TECHNIQUE = Technique(
             cost="mesolith.hedm.frames_index:cost",
         ),
         Step(
+            name="frames.drift",
+            version=1,
+            compute="mesolith.hedm.frames_drift:compute",
+            per="state",
+            inputs=("frames.spots", "frames.index", "frames.calibrate"),
+            cost="mesolith.hedm.frames_drift:cost",
+        ),
+        Step(
             name="frames.stitch",
             version=2,
             compute="mesolith.hedm.frames_stitch:compute",
