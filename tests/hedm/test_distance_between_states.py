@@ -116,9 +116,9 @@ def test_grains_tell_that_the_detector_of_their_state_moved(
     # left to tracked grains; thousands know it to 5e-6
     assert error["distance"] > 50.0
     far = drift.name.index("distance")
-    sure = replace(drift, error=np.where(np.arange(6) == far, 10.0, drift.error))
+    sure = replace(drift, error=np.where(np.arange(6) == far, 4.0, drift.error))
     (_, second) = drift_sentences(sure, known)
-    assert f"or a detector that moved by {drift.change[far]:+.0f} +- 10 um" in second
+    assert f"or a detector that moved by {drift.change[far]:+.0f} +- 4 um" in second
 
 
 def test_the_step_says_so_of_every_state_but_its_own(
