@@ -239,6 +239,7 @@ def _written(
                 grain_map=grain_map,
                 station=station,
                 spots=spots,
+                assignment=layer.assignment,
                 beam_height=arguments.beam_height_um,
             )
             written += paths
