@@ -2,7 +2,8 @@
 
 The phases differ by per cents there, so a grain's families are compared with one another, and
 with those of all grains: what rings, filters and absorption do to all alike drops out. How much a
-family of a grain scatters beyond its counts is measured on all grains.
+family of a grain scatters beyond its counts is measured on all grains; that it scatters less is
+chance, and is not believed.
 """
 
 from __future__ import annotations
@@ -89,11 +90,10 @@ def common_intensities(
         # the grain's mean holds a part of the family itself
         stated = np.maximum(own - 1.0 / whole[seen], 0.01 * own)
         size = np.abs(value[seen, f])
-        scale, excess = 1.0, 0.0
+        excess = 0.0
         if seen.sum() > _FEWEST:
-            scale = min((1.4826 * float(np.median(size / np.sqrt(stated)))) ** 2, 1.0)
             excess = max((1.4826 * float(np.median(size))) ** 2 - float(np.median(stated)), 0.0)
-        weight[seen, f] = 1.0 / (scale * own + excess + _FLOOR**2)
+        weight[seen, f] = 1.0 / (own + excess + _FLOOR**2)
     low = np.maximum(phases.strength[:, families], 1e-300)
     return CommonIntensities(value, weight, np.log(low[0] / low[1]))
 
