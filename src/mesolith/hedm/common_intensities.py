@@ -2,8 +2,8 @@
 
 The phases differ by per cents there, so a grain's families are compared with one another, and
 with those of all grains: what rings, filters and absorption do to all alike drops out. How much a
-family of a grain scatters beyond its counts is measured on all grains; that it scatters less is
-chance, and is not believed.
+family of a grain scatters is measured on all grains; that it scatters less than its counts say
+is believed as far as three standard errors of that measurement allow.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _SURE = 2.5  # times the threshold
 _CLIP = 4.0  # standard deviations beyond which a family of a grain says no more
 _FLOOR = 1e-3  # of the brightness of a family, unknown whatever the counts
 _FEWEST = 20  # grains that tell how much a family scatters
+_MEDIAN_ERROR = 2.33  # of a variance from a median of n sizes, relative, times sqrt(n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,12 @@ def common_intensities(
         # the grain's mean holds a part of the family itself
         stated = np.maximum(own - 1.0 / whole[seen], 0.01 * own)
         size = np.abs(value[seen, f])
-        excess = 0.0
+        scale, excess = 1.0, 0.0
         if seen.sum() > _FEWEST:
+            least = (1.4826 * float(np.median(size / np.sqrt(stated)))) ** 2
+            scale = min(least * (1.0 + 3.0 * _MEDIAN_ERROR / math.sqrt(float(seen.sum()))), 1.0)
             excess = max((1.4826 * float(np.median(size))) ** 2 - float(np.median(stated)), 0.0)
-        weight[seen, f] = 1.0 / (own + excess + _FLOOR**2)
+        weight[seen, f] = 1.0 / (scale * own + excess + _FLOOR**2)
     low = np.maximum(phases.strength[:, families], 1e-300)
     return CommonIntensities(value, weight, np.log(low[0] / low[1]))
 
