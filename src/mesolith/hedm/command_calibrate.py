@@ -189,7 +189,7 @@ def _from_grains(arguments: argparse.Namespace) -> tuple[StationCalibration, lis
         kind = _kind(arguments, detector)
         spots, findings = _one_list(files, detector)
     progress(f"grains of {len(spots):,} spots")
-    phases = phases_of_options(arguments, detector.instrument)
+    phases = phases_of_options(arguments, detector.instrument, spots)
     where = str(files[0])
     try:
         found = calibrate_spots(

@@ -123,7 +123,7 @@ def run_index(arguments: argparse.Namespace) -> int:
             remedy="Was the shutter open, and the beam on the sample?",
         )
     try:
-        phases = phases_of_options(arguments, detector.instrument)
+        phases = phases_of_options(arguments, detector.instrument, spots)
         findings += check_rings(detector.instrument, phases)
         station, more = _station(arguments, detector.instrument, spots, phases)
         progress(f"grains of {len(spots):,} spots")

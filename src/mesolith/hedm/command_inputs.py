@@ -284,10 +284,10 @@ def on_panels(spots: Spots, instrument: Instrument, where: str) -> Spots:
 
 
 def phases_of_options(
-    arguments: argparse.Namespace, instrument: Instrument
+    arguments: argparse.Namespace, instrument: Instrument, spots: Spots
 ) -> tuple[PhaseRings, ...]:
-    """The rings of the materials named that are indexed."""
-    from mesolith.hedm.ring_choice import rings_of_materials
+    """The rings of the materials named that are indexed, no farther out than the spots."""
+    from mesolith.hedm.ring_choice import rings_of_materials, smallest_spacing
     from mesolith.materials.loader import load_material
 
     count, strongest = arguments.rings, arguments.strongest
@@ -310,6 +310,7 @@ def phases_of_options(
         first_ring=arguments.first_ring,
         count=count,
         strongest=strongest,
+        least_d=smallest_spacing(spots, instrument),
     )
 
 

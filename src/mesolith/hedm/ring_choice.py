@@ -10,7 +10,9 @@ from mesolith.errors import FileFormatError
 from mesolith.hedm.phase_rings import PhaseRings, phase_rings, some_rings
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.ring_coverage import ring_coverage
+from mesolith.instrument.scattering import laboratory_from_spots, scattering_vectors
 from mesolith.materials.loader import Material
+from mesolith.records.spots import Spots
 
 STRONGEST = 12
 _FARTHEST = 24  # rings from the first on that are looked at where no number is given
@@ -20,12 +22,17 @@ _SAME = 0.01  # of a spacing, within which rings of two phases are one
 
 
 def rings_in_reach(
-    material: Material, instrument: Instrument, *, first_ring: int, count: int | None
+    material: Material,
+    instrument: Instrument,
+    *,
+    first_ring: int,
+    count: int | None,
+    least_d: float = 0.0,
 ) -> PhaseRings:
     """``count`` rings of a material from ``first_ring`` (1: the innermost) on.
 
-    None: out to the last that has half its azimuths on the detector, but not so far out that
-    other rings of the material crowd in.
+    None: out to the last that has half its azimuths on the detector and a d of ``least_d``
+    (angstrom), but not so far out that other rings of the material crowd in.
     """
     most = _FARTHEST if count is None else count
     found = phase_rings(
@@ -34,10 +41,24 @@ def rings_in_reach(
     number = np.arange(1, len(found.spacing) + 1)
     chosen = number >= first_ring
     if count is None:
-        on = np.flatnonzero(chosen & (ring_coverage(instrument, found.spacing) >= _ON_DETECTOR))
+        seen = ring_coverage(instrument, found.spacing) >= _ON_DETECTOR
+        on = np.flatnonzero(chosen & seen & (found.spacing >= least_d))
         last = number[on[-1]] if len(on) else first_ring - 1 + _FEWEST
         chosen &= number <= last
     return some_rings(found, chosen)
+
+
+def smallest_spacing(spots: Spots, instrument: Instrument) -> float:
+    """d down to which a list of spots goes, as if all came from the rotation axis, angstrom.
+
+    A list of some rings only shall not make its grains seem incomplete. 1 % less, since grains
+    lie off the axis.
+    """
+    if not len(spots):
+        return 0.0
+    points = laboratory_from_spots(instrument, spots.panel, spots.fast, spots.slow)
+    g = scattering_vectors(instrument, points, spots.omega)
+    return 0.99 / float(np.linalg.norm(g, axis=1).max())
 
 
 def strongest_rings(
@@ -76,9 +97,12 @@ def rings_of_materials(
     first_ring: int,
     count: int | None,
     strongest: int,
+    least_d: float = 0.0,
 ) -> tuple[PhaseRings, ...]:
     """The rings of a material that are indexed, and those of a second one between them."""
-    reach = rings_in_reach(material, instrument, first_ring=first_ring, count=count)
+    reach = rings_in_reach(
+        material, instrument, first_ring=first_ring, count=count, least_d=least_d
+    )
     found = [strongest_rings(reach, material, instrument, strongest=strongest)]
     if second is not None:
         low, high = reach.spacing.min() * (1.0 - _SAME), reach.spacing.max() * (1.0 + _SAME)
