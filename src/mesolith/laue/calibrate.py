@@ -45,8 +45,8 @@ class CalibrationSettings:
 
     ``distance_error_um``, ``centre_error_px``, ``tilt_error_deg``
         Standard errors of the panel's numbers before the calibration. They steady the first
-        steps; the result hangs on the peaks alone. A distance further off than
-        ``_SIGNIFICANT`` of its error contradicts what is told.
+        steps; the result hangs on the peaks alone. A distance off by more than five times its
+        error contradicts what is told.
     ``capture_px``
         How far a peak may lie from where the first orientation puts it.
     ``angle_tolerance``
@@ -70,7 +70,7 @@ class CalibrationSettings:
     angle_tolerance: float = 0.02
     families: int = 10
     bright: int = 24
-    least_spots: int = 15
+    least_spots: int = 20
     position_error_px: float = 0.15
     depth: bool = True
 
@@ -141,6 +141,31 @@ def calibrate_laue(
         )
     _check_distance(found.fit, geometry, settings)
     return _calibration(peaks, reflections, found)
+
+
+def check_pixel_size(
+    peaks: LauePeaks,
+    reflections: LaueReflections,
+    geometry: LaueGeometry,
+    *,
+    distance_error_um: float = 200.0,
+) -> None:
+    """Raise where a pattern wants pixels of another size than the calibration states.
+
+    For a pattern of any crystal, such as the first of a scan in which nothing was found: a strain
+    of 1e-3 does no harm. Positions know pixel size over distance alone, so the size that is told
+    is as sure as the distance, whose standard error is ``distance_error_um``. Takes a second or so.
+
+    Raises
+    ------
+    ContradictionError
+        Another pixel size explains the pattern (it is told), or none does.
+    InvalidValueError
+        There are too few peaks, or peaks beyond the panel.
+    """
+    settings = CalibrationSettings(distance_error_um=distance_error_um)
+    surface = geometry.row[19:22]
+    calibrate_laue(peaks, reflections, geometry.instrument, surface=surface, settings=settings)
 
 
 def _searched(

@@ -70,6 +70,8 @@ def fit_panel(
     g = np.array(reciprocal, dtype=np.float64, order="C")
     changes = np.array(changes)
     seen, own = place[links.point], variance[links.point]
+    # residuals are smaller than errors by what the parameters take up
+    lost = 2.0 * len(links) / max(2.0 * len(links) - _ALL, 1.0)
     for step in range(steps + 1):  # the last only looks
         model = _linearised(g, geometry, links)
         if model is None:
@@ -77,7 +79,7 @@ def fit_panel(
         residual = seen - model.place
         white, slopes = _whitened(residual, model, own, links.doubt)
         square = np.sum(white**2, axis=1)
-        scale = max(float(np.median(square)) / MEDIAN, 0.05)
+        scale = max(float(np.median(square)) / MEDIAN * lost, 0.05)
         weight = np.clip(1.0 - square / (LIMIT * scale), 0.0, None) ** 2
         rows = slopes[..., :_ALL] * weight[:, None, None]
         normal = np.einsum("nia,nib->ab", rows, slopes[..., :_ALL])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray
-from mesolith.errors import InvalidValueError
+from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.panel import laboratory_from_pixels
 
@@ -106,6 +106,33 @@ def laue_geometry(
     return LaueGeometry(
         instrument, row, centre, half, (2.0 * float(theta.min()), 2.0 * float(theta.max())), modes
     )
+
+
+def check_frame_size(geometry: LaueGeometry, shape: tuple[int, int], *, where: str) -> None:
+    """Raise ``ContradictionError`` unless an image (slow, fast) has the size of the panel."""
+    panel = tuple(geometry.instrument.panels[0].shape.tolist())
+    if tuple(shape) != panel:
+        raise ContradictionError(
+            f"the image has {shape[0]} x {shape[1]} pixels (slow x fast), the calibration is of "
+            f"{panel[0]} x {panel[1]}",
+            where=where,
+            remedy="Give the calibration of the detector that took it, at the same binning.",
+        )
+
+
+def check_peaks_on_panel(geometry: LaueGeometry, fast: FloatArray, slow: FloatArray) -> None:
+    """Raise ``ContradictionError`` where peaks (n,), px, lie a pixel or more beyond the panel."""
+    size = geometry.instrument.panels[0].shape[::-1]
+    place = np.stack([fast, slow], axis=1)
+    beyond = np.any((place < -1.5) | (place > size + 0.5), axis=1)
+    if np.any(beyond):
+        far = place[np.argmax(np.max(np.abs(place - (size - 1) / 2.0), axis=1))]
+        raise ContradictionError(
+            f"{int(beyond.sum())} of {len(place)} peaks lie beyond the panel of {size[0]} x "
+            f"{size[1]} pixels (fast x slow), such as one at {far[0]:.1f}, {far[1]:.1f}",
+            remedy="Give the calibration of the detector that took the pattern, at the same "
+            "binning.",
+        )
 
 
 def ideal_pixels(geometry: LaueGeometry, fast: FloatArray, slow: FloatArray) -> FloatArray:
