@@ -9,10 +9,10 @@ then the stated error of a strain is the random and the systematic part together
 
 Bar, nominal and wide draws: 60 to 76 % of the 68 % intervals hold the truth and the median sigma is
 at most 1.3 times the RMS error: for each component over all grains, and over all components in each
-third by peaks of the grain, by completeness and by where its spots lie on the panel. With half the noise, 0.4 to
-0.65 of the sigma (0.5 is meant; blended spots do not halve). Without the systematic part less than
-half of the intervals of a calibrated station must hold, else that part would show nothing. The
-misspecified draw is printed.
+third by peaks of the grain, by completeness and by where its spots lie on the panel. With half the
+noise, 0.4 to 0.65 of the sigma (0.5 is meant; blended spots do not halve). Without the systematic
+part less than half of the intervals of a calibrated station must hold, else that part would show
+nothing. The misspecified draw is printed.
 """
 
 from __future__ import annotations
@@ -194,10 +194,10 @@ def show(name: str, entry: dict[str, Any], good: bool | str) -> None:
     verdict = good if isinstance(good, str) else "met" if good else "NOT met"
     print(
         f"{name:34s} {entry['grains']} grains: one sigma covers {min(overall):.1%} to "
-        f"{max(overall):.1%} ({min(thirds):.1%} to {max(thirds):.1%} in thirds), width {widest:.2f}; "
-        f"strain error {entry['error']:.2e} (random {entry['random']:.2e}, systematic "
-        f"{entry['systematic']:.2e}; random alone covers {entry['random_alone_covers']:.1%}): "
-        f"{verdict}",
+        f"{max(overall):.1%} ({min(thirds):.1%} to {max(thirds):.1%} in thirds), width "
+        f"{widest:.2f}; strain error {entry['error']:.2e} (random {entry['random']:.2e}, "
+        f"systematic {entry['systematic']:.2e}; random alone covers "
+        f"{entry['random_alone_covers']:.1%}): {verdict}",
         flush=True,
     )
 
