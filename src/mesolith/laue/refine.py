@@ -16,7 +16,7 @@ from mesolith.laue._kernels_refine import PARAMETERS, apply_step, normal_equatio
 from mesolith.numerics._kernels_small import factor_positive, solve_factored
 
 # 11 22 33 23 13 12 from e11 e22 e23 e13 e12
-_SIX_FROM_FIVE = np.array(
+SIX_FROM_FIVE = np.array(
     [
         [1.0, 0.0, 0.0, 0.0, 0.0],
         [0.0, 1.0, 0.0, 0.0, 0.0],
@@ -31,6 +31,8 @@ LIMIT = 20.0
 MEDIAN = 2.0 * np.log(2.0)
 # of two normal coordinates with Tukey's weights: mean of w chi^2 over the mean of w
 SHRINKAGE = 0.805
+# variance of what is fitted with these weights over that which the weighted sums promise
+TUKEY = 0.896
 
 
 @dataclass(slots=True)
@@ -159,6 +161,6 @@ def covariance_of_grains(fit: Fit, links: Links) -> tuple[FloatArray, FloatArray
         scatter[k] = (own * free + 20.0 * everywhere) / (free + 20.0)
         turn = np.zeros((9, 8))
         turn[:3, :3] = np.eye(3)
-        turn[3:, 3:] = _SIX_FROM_FIVE
+        turn[3:, 3:] = SIX_FROM_FIVE
         covariance[k] = scatter[k] * turn @ inverse[part, part] @ turn.T
     return covariance, scatter
