@@ -27,10 +27,10 @@ _SIX_FROM_FIVE = np.array(
     ]
 )
 # chi^2 of two coordinates beyond which a spot does not count, and its median when normal
-_LIMIT = 20.0
+_LIMIT = 30.0
 _MEDIAN = 2.0 * np.log(2.0)
 # of two normal coordinates with Tukey's weights: mean of w chi^2 over the mean of w
-_SHRINKAGE = 0.805
+_SHRINKAGE = 0.868
 
 
 @dataclass(slots=True)
