@@ -140,7 +140,7 @@ def differential_strain(
         inverse = np.linalg.inv(np.einsum("nia,nib->ab", weighed, slope))
         moves = place_by_motion(geometry.row, place, side.depth) @ motions.T
         answers.append(inverse @ np.einsum("nia,nim->am", weighed, moves))
-        vectors: FloatArray = np.linalg.inv(side.g).T
+        vectors = np.asarray(np.linalg.inv(side.g).T, dtype=np.float64)
         rotation, stretch = orientation_and_stretch(vectors, reference)
         strains.append(deviatoric_strain(stretch))
         turns.append(rotation)

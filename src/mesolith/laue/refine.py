@@ -27,12 +27,12 @@ SIX_FROM_FIVE = np.array(
     ]
 )
 # chi^2 of two coordinates beyond which a spot does not count, and its median when normal
-LIMIT = 20.0
+LIMIT = 30.0
 MEDIAN = 2.0 * np.log(2.0)
 # of two normal coordinates with Tukey's weights: mean of w chi^2 over the mean of w
-SHRINKAGE = 0.805
+SHRINKAGE = 0.868
 # variance of what is fitted with these weights over that which the weighted sums promise
-TUKEY = 0.896
+TUKEY = 0.910
 
 
 @dataclass(slots=True)
