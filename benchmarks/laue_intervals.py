@@ -110,7 +110,7 @@ def rows_of(
 
 def found_rows(drawn: DrawnPattern, geometry: LaueGeometry) -> list[Row]:
     """The grains that are found with that geometry."""
-    answer = index_pattern(_indexer(geometry), drawn.peaks)
+    answer = index_pattern(indexer_of(geometry), drawn.peaks)
     found, links = answer.grains, answer.assignment
     systematic = found.systematic_error()
     rows = []
@@ -213,7 +213,7 @@ def closing(result: dict[str, Any], met: bool) -> str:
 _INDEXER: list[LaueIndexer] = []
 
 
-def _indexer(geometry: LaueGeometry) -> LaueIndexer:
+def indexer_of(geometry: LaueGeometry) -> LaueIndexer:
     """The indexer of a station; what hangs on the phase alone is made once."""
     if not _INDEXER:
         made = laue_reflections(
