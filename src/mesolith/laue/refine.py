@@ -119,6 +119,19 @@ def refine(
     return Fit(g, residual, square, weight, normal + np.tril(normal, -1).T, scale)
 
 
+def whitening(variance: FloatArray, doubt: FloatArray, by_depth: FloatArray) -> FloatArray:
+    """What residuals (n, 2) are multiplied by, (n, 2, 2), to have unit errors.
+
+    ``variance`` (n,) is that of a place, px^2; along ``by_depth`` (n, 2), px/um, comes that of
+    the depth, whose standard deviation is ``doubt`` (n,), um.
+    """
+    along = np.linalg.norm(by_depth, axis=1)
+    axis = by_depth / along[:, None]
+    less = 1.0 - np.sqrt(variance / (variance + (along * doubt) ** 2))
+    shrink = np.eye(2)[None] - less[:, None, None] * axis[:, :, None] * axis[:, None, :]
+    return np.asarray(shrink / np.sqrt(variance)[:, None, None])
+
+
 def _strain_of(gradient: FloatArray) -> FloatArray:
     """Strains e11 e22 e23 e13 e12 (grains, 5) of reciprocal gradients g g0^-1 (grains, 3, 3)."""
     square = gradient @ np.swapaxes(gradient, 1, 2)
