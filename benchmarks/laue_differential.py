@@ -47,7 +47,7 @@ from mesolith.virtual.laue.patterns import (
 )
 
 DRAWS = ("nominal", "wide", "misspecified")
-GRAINS, POINTS = 8, 16
+GRAINS, POINTS = 6, 16
 CHANGE, TURN_DEG, OFF = 1e-4, 0.03, 3.0
 BAR, ABSOLUTE, COVERED, WIDTH = 2e-5, 1e-4, (0.60, 0.76), 1.3
 _SIX = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))

@@ -48,7 +48,7 @@ DRAWS = ("nominal", "wide", "misspecified")
 COVERED, WIDTH, HALVED, BLIND = (0.60, 0.76), 1.3, (0.4, 0.65), 0.5
 NAMES = ("turn x", "turn y", "turn z", "e11", "e22", "e33", "e23", "e13", "e12")
 SORTS = ("peaks", "completeness", "place")
-PATTERNS = 300
+PATTERNS = 150
 
 
 @dataclass(frozen=True, slots=True)
