@@ -10,9 +10,9 @@ then the stated error of a strain is the random and the systematic part together
 Bar, nominal and wide draws: 60 to 76 % of the 68 % intervals hold the truth and the median sigma is
 at most 1.3 times the RMS error: for each component over all grains, and over all components in each
 third by peaks of the grain, by completeness and by where its spots lie on the panel. With half the
-noise, 0.4 to 0.65 of the sigma (0.5 is meant; blended spots do not halve). Without the systematic
-part less than half of the intervals of a calibrated station must hold, else that part would show
-nothing. The misspecified draw is printed.
+noise, 0.4 to 0.65 of the sigma (0.5 is meant; blended spots do not halve). With a
+calibrated station the random part alone must cover less than 60 %, else the systematic one would
+show nothing. The misspecified draw is printed.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from mesolith.laue.solve import index_pattern
 from mesolith.materials.loader import library_files
 
 DRAWS = ("nominal", "wide", "misspecified")
-COVERED, WIDTH, HALVED, BLIND = (0.60, 0.76), 1.3, (0.4, 0.65), 0.5
+COVERED, WIDTH, HALVED = (0.60, 0.76), 1.3, (0.4, 0.65)
 NAMES = ("turn x", "turn y", "turn z", "e11", "e22", "e33", "e23", "e13", "e12")
 SORTS = ("peaks", "completeness", "place")
-PATTERNS = 150
+PATTERNS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def main() -> int:
             result["rows"][name] = entry
             show(name, entry, "printed only" if draw == "misspecified" else good)
         if draw == "nominal":
-            few = pairs[: min(given.patterns, 60)]
+            few = pairs[: min(given.patterns, 40)]
             whole = described([row for pair in few for row in pair[0]], calibrated=False)
             met &= halved(result, seeds[: len(few)], whole["median_sigma"])
     complete = len(given.draws) == len(DRAWS) and given.patterns >= PATTERNS
@@ -174,7 +174,7 @@ def _coverage(error: FloatArray, sigma: FloatArray, group: IntArray) -> tuple[fl
 def judged(entry: dict[str, Any], *, calibrated: bool) -> bool:
     every = [*entry["components"].values(), *entry["thirds"].values()]
     good = all(COVERED[0] <= share <= COVERED[1] and width <= WIDTH for share, width in every)
-    return good and (not calibrated or entry["random_alone_covers"] < BLIND)
+    return good and (not calibrated or entry["random_alone_covers"] < COVERED[0])
 
 
 def halved(result: dict[str, Any], seeds: list[int], whole: float) -> bool:
