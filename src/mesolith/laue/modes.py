@@ -64,11 +64,8 @@ def strain_by_motions(
     size = len(fit.normal)
     moves = np.empty((len(place), 2, 6))
     moves[links.point] = place_by_motion(geometry.row, place[links.point], links.depth)
-    # weights as the fit left them
-    held = np.array(variance)
-    held[links.point] /= np.maximum(fit.weight, 1e-9)
     normal, residual = np.empty((size, size)), np.empty((len(links), 2))
-    spare = np.empty(len(links)), np.empty(len(links))
+    square, weight = np.empty(len(links)), np.array(fit.weight)
     none = np.zeros((len(fit.reciprocal), 5))
     rights = np.empty((len(motions) + 1, size))
     for k in range(len(rights)):
@@ -78,8 +75,8 @@ def strain_by_motions(
             seen[links.point] += moves[links.point] @ motions[k - 1]
         normal_equations(
             fit.reciprocal, links.hkl, links.grain, links.share, links.depth, links.doubt,
-            links.point, links.other, seen, held, 1e12, 0.0, none, geometry.row, normal,
-            rights[k], residual, *spare,
+            links.point, links.other, seen, variance, -1.0, 0.0, none, geometry.row, normal,
+            rights[k], residual, square, weight,
         )  # fmt: skip
     answer = np.linalg.solve(fit.normal, (rights[1:] - rights[0]).T)
     five = answer.T.reshape(len(motions), -1, PARAMETERS)[..., 3:]
