@@ -16,8 +16,8 @@ from mesolith.errors import InputError
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.panel_motion import moved_panel
 from mesolith.laue.calibrate import calibrate_laue
-from mesolith.laue.geometry import LaueGeometry, laue_geometry
-from mesolith.laue.modes import calibration_modes, height_mode
+from mesolith.laue.geometry import LaueGeometry
+from mesolith.laue.modes import calibrated_geometry
 from mesolith.laue.reflections import LaueReflections, laue_reflections
 from mesolith.records.laue import laue_peaks
 from mesolith.virtual.laue.crystal import CrystalReflections, crystal_reflections
@@ -68,12 +68,8 @@ def calibrated_station(drawn: DrawnPattern, rng: np.random.Generator) -> Calibra
             found = calibrate_laue(peaks, germanium(), start, surface=station.surface)
         except InputError:
             continue
-        bare = laue_geometry(found.instrument, surface=station.surface)
-        modes = (
-            *calibration_modes(found.instrument, found.covariance),
-            height_mode(bare, HEIGHT_UM),
-        )
-        return CalibratedStation(replace(bare, modes=modes), height)
+        believed = calibrated_geometry(found, surface=station.surface, height_sigma_um=HEIGHT_UM)
+        return CalibratedStation(believed, height)
     return None
 
 

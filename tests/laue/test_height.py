@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mesolith.errors import InvalidValueError
+from mesolith.io.record_file import read_record, write_record
 from mesolith.laue.height import PatternInScan, fit_heights, fit_surface, raised_geometry
 from mesolith.laue.modes import calibration_modes, height_mode
 from mesolith.laue.solve import index_pattern
 from mesolith.records.field import CommonMode
 from mesolith.records.laue import laue_peaks
-from mesolith.records.laue_height import LaueHeights
+from mesolith.records.laue_height import LaueHeights, LaueSurface
 from mesolith.virtual.laue.patterns import PatternPlan, measure_pattern
 from tests.laue.patterns import (
     STATION,
@@ -81,7 +83,7 @@ def heights_of(x: np.ndarray[tuple[int], np.dtype[np.float64]], values: object) 
     )
 
 
-def test_a_smooth_surface_is_far_surer_than_its_points() -> None:
+def test_a_smooth_surface_is_far_surer_than_its_points(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     x, y = rng.uniform(0.0, 260.0, (2, 900))
     true = 10.0 + 0.1 * x - 0.05 * y + 20.0 * ((y - 130.0) / 130.0) ** 2
@@ -97,6 +99,8 @@ def test_a_smooth_surface_is_far_surer_than_its_points() -> None:
     np.testing.assert_allclose(
         surface.standard_error("coefficient"), np.sqrt(np.diag(surface.covariance))
     )
+    write_record(tmp_path / "a.nxs", surface)
+    np.testing.assert_array_equal(read_record(tmp_path / "a.nxs", LaueSurface).at(x, y)[0], here)
     with pytest.raises(InvalidValueError, match="10 points with a height cannot determine"):
         fit_surface(heights_of(x[:10], seen[:10]), x[:10], y[:10])
     with pytest.raises(InvalidValueError, match="on one line"):

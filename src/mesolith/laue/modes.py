@@ -7,13 +7,16 @@ common modes, beside the random covariance.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mesolith.axes import FloatArray
 from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.laue_calibration import LaueCalibration
 from mesolith.instrument.panel_motion import panel_motions, panel_numbers
 from mesolith.laue._kernels_refine import PARAMETERS, normal_equations
-from mesolith.laue.geometry import GeometryMode, LaueGeometry, place_by_motion
+from mesolith.laue.geometry import GeometryMode, LaueGeometry, laue_geometry, place_by_motion
 from mesolith.laue.refine import Fit, Links
 from mesolith.records.field import CommonMode
 
@@ -47,6 +50,26 @@ def height_mode(geometry: LaueGeometry, sigma_um: float, *, name: str = HEIGHT) 
     # a higher surface meets the beam earlier, as if the panel stood further along the beam
     motion = np.concatenate([-beam / (beam @ surface), np.zeros(3)])
     return GeometryMode(name, sigma_um, "um", motion)
+
+
+def calibrated_geometry(
+    calibration: LaueCalibration,
+    *,
+    surface: FloatArray,
+    height_sigma_um: float,
+    label: str = CALIBRATION,
+) -> LaueGeometry:
+    """Geometry of a calibrated panel with all that its calibration leaves open.
+
+    ``surface`` (3,) is the normal out of the sample's surface and ``height_sigma_um`` how well
+    its height is known against that of the calibrant; 0 leaves that mode out. ``label`` tells one
+    calibration from another.
+    """
+    modes = calibration_modes(calibration.instrument, calibration.covariance, label=label)
+    geometry = laue_geometry(calibration.instrument, surface=surface, modes=modes)
+    if height_sigma_um <= 0.0:
+        return geometry
+    return replace(geometry, modes=(*modes, height_mode(geometry, height_sigma_um)))
 
 
 def strain_by_motions(
