@@ -74,6 +74,18 @@ def place_and_slope(x, y, z, depth, row, place, slope, by_depth):  # type: ignor
 
 
 @njit(nogil=True, cache=True)
+def places_and_slopes(g, hkl, depth, row, place, slope, by_depth):  # type: ignore[no-untyped-def]
+    """Fill (n, 2), (n, 2, 8) and (n, 2) as `place_and_slope` does; False where one is none."""
+    for k in range(len(hkl)):
+        x = g[0, 0] * hkl[k, 0] + g[0, 1] * hkl[k, 1] + g[0, 2] * hkl[k, 2]
+        y = g[1, 0] * hkl[k, 0] + g[1, 1] * hkl[k, 1] + g[1, 2] * hkl[k, 2]
+        z = g[2, 0] * hkl[k, 0] + g[2, 1] * hkl[k, 1] + g[2, 2] * hkl[k, 2]
+        if not place_and_slope(x, y, z, depth[k], row, place[k], slope[k], by_depth[k]):
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True)
 def apply_step(g, step, at):  # type: ignore[no-untyped-def]
     """g (3, 3) -> (1 + w x - e) g for the eight parameters in ``step`` from ``at``."""
     w0, w1, w2 = step[at], step[at + 1], step[at + 2]
@@ -109,8 +121,9 @@ def normal_equations(  # type: ignore[no-untyped-def]
     row is another grain's spot in the same peak, which lies at the mean of both, weighed with
     ``share``; the pair is summed once, by its first row. ``doubt`` (rows,) is the standard
     deviation of the depth, um; ``variance`` (peaks,) that of a place, px^2. ``square`` (rows,) is
-    chi^2 and ``weight`` what Tukey's function of it leaves, 0 beyond ``limit``. ``prior`` weighs
-    the squares of the six strains of each grain, so far ``strain`` (n, 5), as observations of 0.
+    chi^2 and ``weight`` what Tukey's function of it leaves, 0 beyond ``limit``; with a negative
+    limit it is taken as it is. ``prior`` weighs the squares of the six strains of each grain, so
+    far ``strain`` (n, 5), as observations of 0.
     """
     normal[:] = 0.0
     right[:] = 0.0
@@ -184,9 +197,9 @@ def normal_equations(  # type: ignore[no-untyped-def]
                 slope[0, i] -= part * d0
                 slope[1, i] -= part * d1
         chi = (r0 * r0 + r1 * r1) / spread
-        w = 0.0
-        if chi < limit:
-            w = (1.0 - chi / limit) ** 2
+        w = weight[k]
+        if limit >= 0.0:
+            w = (1.0 - chi / limit) ** 2 if chi < limit else 0.0
         square[k] = chi
         weight[k] = w
         if o >= 0:

@@ -16,7 +16,7 @@ from mesolith.laue._kernels_refine import PARAMETERS, apply_step, normal_equatio
 from mesolith.numerics._kernels_small import factor_positive, solve_factored
 
 # 11 22 33 23 13 12 from e11 e22 e23 e13 e12
-_SIX_FROM_FIVE = np.array(
+SIX_FROM_FIVE = np.array(
     [
         [1.0, 0.0, 0.0, 0.0, 0.0],
         [0.0, 1.0, 0.0, 0.0, 0.0],
@@ -27,10 +27,12 @@ _SIX_FROM_FIVE = np.array(
     ]
 )
 # chi^2 of two coordinates beyond which a spot does not count, and its median when normal
-_LIMIT = 20.0
-_MEDIAN = 2.0 * np.log(2.0)
+LIMIT = 30.0
+MEDIAN = 2.0 * np.log(2.0)
 # of two normal coordinates with Tukey's weights: mean of w chi^2 over the mean of w
-_SHRINKAGE = 0.805
+SHRINKAGE = 0.868
+# variance of what is fitted with these weights over that which the weighted sums promise
+TUKEY = 0.910
 
 
 @dataclass(slots=True)
@@ -103,8 +105,8 @@ def refine(
 
     sums()
     for _ in range(steps):
-        scale = max(float(np.median(square)) / _MEDIAN, 0.05)
-        limit = _LIMIT * scale
+        scale = max(float(np.median(square)) / MEDIAN, 0.05)
+        limit = LIMIT * scale
         sums()
         factor = normal.copy()
         factor[np.diag_indices(size)] *= 1.0 + 1e-10
@@ -115,6 +117,19 @@ def refine(
             apply_step(g[k], right, PARAMETERS * k)
     sums()
     return Fit(g, residual, square, weight, normal + np.tril(normal, -1).T, scale)
+
+
+def whitening(variance: FloatArray, doubt: FloatArray, by_depth: FloatArray) -> FloatArray:
+    """What residuals (n, 2) are multiplied by, (n, 2, 2), to have unit errors.
+
+    ``variance`` (n,) is that of a place, px^2; along ``by_depth`` (n, 2), px/um, comes that of
+    the depth, whose standard deviation is ``doubt`` (n,), um.
+    """
+    along = np.linalg.norm(by_depth, axis=1)
+    axis = by_depth / along[:, None]
+    less = 1.0 - np.sqrt(variance / (variance + (along * doubt) ** 2))
+    shrink = np.eye(2)[None] - less[:, None, None] * axis[:, :, None] * axis[:, None, :]
+    return np.asarray(shrink / np.sqrt(variance)[:, None, None])
 
 
 def _strain_of(gradient: FloatArray) -> FloatArray:
@@ -136,7 +151,7 @@ def mean_square(fit: Fit, links: Links, grain: int | None = None) -> tuple[float
     free = 2.0 * weight.sum() - parameters
     if free <= 0.0:
         return np.nan, 0.0
-    return float(np.sum(weight * fit.square[own]) / free / _SHRINKAGE), float(free)
+    return float(np.sum(weight * fit.square[own]) / free / SHRINKAGE), float(free)
 
 
 def covariance_of_grains(fit: Fit, links: Links) -> tuple[FloatArray, FloatArray]:
@@ -159,6 +174,6 @@ def covariance_of_grains(fit: Fit, links: Links) -> tuple[FloatArray, FloatArray
         scatter[k] = (own * free + 20.0 * everywhere) / (free + 20.0)
         turn = np.zeros((9, 8))
         turn[:3, :3] = np.eye(3)
-        turn[3:, 3:] = _SIX_FROM_FIVE
+        turn[3:, 3:] = SIX_FROM_FIVE
         covariance[k] = scatter[k] * turn @ inverse[part, part] @ turn.T
     return covariance, scatter
