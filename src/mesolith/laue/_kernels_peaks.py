@@ -13,10 +13,13 @@ from mesolith.numerics._kernels_small import factor_positive, solve_factored
 # parameters: height, place, the inverse covariance ff ss fs, and what is left of the level
 HEIGHT, FAST, SLOW, FF, SS, FS, REST = range(7)
 PARAMETERS = 7
-# what a fit tells besides: covariance of the place, what other weights would make of it (fast,
-# slow) and the variances of that, the sum of counts, pixels that were saturated, whether it ended
-COV_FF, COV_FS, COV_SS, MOVE_F, MOVE_S, VAR_F, VAR_S, COUNTS, SATURATED, SETTLED = range(10)
-TOLD = 10
+# what a fit tells besides: how far other weights would move the place, the sum of counts, pixels
+# that were saturated, whether it ended; then variances of place (ff, fs, ss) and move (fast,
+# slow), first what the background's noise does, then what that of the peak does
+MOVE_F, MOVE_S, COUNTS, SATURATED, SETTLED = range(5)
+COV_FF, COV_FS, COV_SS, VAR_F, VAR_S = range(5)
+OF_BACKGROUND, OF_PEAK = 5, 10
+TOLD = 15
 # half of the squared distance at which a Gaussian ends, and up to which counts are summed
 _FAR, _INSIDE = 12.0, 8.0
 # squared distance, in sigmas, within which two Gaussians are one peak
@@ -42,7 +45,7 @@ def fit_peaks(
     which, image, usable, owner, level, block, limit, gain, noise, half, begin, near, apart,
     peaks, told,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
-    """Fit those ``which`` (m,) of ``peaks`` (n, 7) in their windows, and fill ``told`` (n, 10).
+    """Fit those ``which`` (m,) of ``peaks`` (n, 7) in their windows, and fill ``told`` (n, 15).
 
     Windows reach ``half`` (n,) pixels from the place that ``peaks`` has at first. The Gaussians
     of the neighbours ``near[begin[k] : begin[k + 1]]`` are taken off; with ``apart`` pixels that
@@ -234,19 +237,19 @@ def _judge(p, xs, ys, values, noise, gain, told):  # type: ignore[no-untyped-def
     told[MOVE_F], told[MOVE_S] = right[FAST], right[SLOW]
     for n in range(len(xs)):
         bright = _slopes(p, xs[n], ys[n], j) - p[REST]
-        variance = floor + gain * bright
-        weight = floor / variance
+        weight = floor / (floor + gain * bright)
         fast, slow, move_fast, move_slow = 0.0, 0.0, 0.0, 0.0
         for a in range(PARAMETERS):
             fast += one[0, a] * j[a]
             slow += one[1, a] * j[a]
             move_fast += (weight * one[2, a] - one[0, a]) * j[a]
             move_slow += (weight * one[3, a] - one[1, a]) * j[a]
-        told[COV_FF] += variance * fast * fast
-        told[COV_FS] += variance * fast * slow
-        told[COV_SS] += variance * slow * slow
-        told[VAR_F] += variance * move_fast * move_fast
-        told[VAR_S] += variance * move_slow * move_slow
+        for part, variance in ((OF_BACKGROUND, floor), (OF_PEAK, gain * bright)):
+            told[part + COV_FF] += variance * fast * fast
+            told[part + COV_FS] += variance * fast * slow
+            told[part + COV_SS] += variance * slow * slow
+            told[part + VAR_F] += variance * move_fast * move_fast
+            told[part + VAR_S] += variance * move_slow * move_slow
 
 
 @njit(nogil=True, cache=True)

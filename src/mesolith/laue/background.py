@@ -15,6 +15,7 @@ from mesolith.laue._kernels_level import block_levels
 _WHITE = (6.0 / 16.0) ** 2
 _FEW_BLOCKS = 30
 _NOISIER = 2.0
+_MOST_SHARED = 5.0
 # steps of whole counts
 _ROUNDING = 1.0 / 12.0
 
@@ -25,7 +26,7 @@ class Background:
 
     ``level`` is the background; ``sigma`` the standard deviation of a pixel and ``smooth_sigma``
     that of the image smoothed by 1 2 1 both ways. ``gain`` is the variance of one more count.
-    ``correlation`` is by how much the variance of a sum over a peak exceeds that of independent
+    ``correlation`` is by how much the variance of the smoothed image exceeds that of independent
     pixels, since neighbours share noise where light spreads in a screen; at least 1.
     """
 
@@ -35,6 +36,25 @@ class Background:
     smooth_sigma: FloatArray
     gain: float
     correlation: float
+
+    def shared_noise(self, area: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """By how much sharing of noise multiplies the variance of a place, for peaks (n,).
+
+        ``area`` is the product of a peak's standard deviations, px^2. The first factor is for
+        the background's noise, the second for that of the peak's own counts, which is less:
+        light that spreads behind the screen does not move the photons. Both are those of least
+        squares with a round Gaussian, for noise spread by a Gaussian.
+        """
+        shared = min(self.correlation, _MOST_SHARED)
+        spread = 0.5 * shared / (2.0 * np.pi - shared)
+        wider = area + spread
+        before = np.maximum(area - spread, 0.1 * area)
+        steep = 1.0 / (1.0 / before + 2.0 / wider)
+        common = 4.0 * np.pi * spread
+        return (
+            common * (area / wider) ** 2,
+            common * 9.0 * steep**2 * area**3 / (before * wider**4),
+        )
 
     @property
     def smooth_share(self) -> float:
@@ -103,6 +123,6 @@ def _noise_line(level: FloatArray, variance: FloatArray) -> tuple[float, float]:
     slope = float(np.median((y[two] - y[one]) / run))
     # what chance makes of the median of a part
     chance = 2.0 * float(np.median(variance)) * np.sqrt(2.0 / 56.0 / len(parts[0])) * 1.5
-    if slope * float(x[-1] - x[0]) < 3.0 * chance:
+    if slope * float(x[-1] - x[0]) < 2.0 * chance:
         return float(np.median(variance)), 0.0
     return float(np.median(y - slope * x)), slope

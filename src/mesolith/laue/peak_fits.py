@@ -26,7 +26,7 @@ _WIDER = 1.3
 class PeakFits:
     """Peaks (n, 7) as height, place, inverse covariance ff ss fs and rest of the level.
 
-    ``told`` (n, 10) is what `_kernels_peaks` says of each; ``sound`` (n,) whether the Gaussian is
+    ``told`` (n, 15) is what `_kernels_peaks` says of each; ``sound`` (n,) whether the Gaussian is
     a peak; ``double`` (n,) whether it is a part of another.
     """
 

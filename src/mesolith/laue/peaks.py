@@ -17,12 +17,13 @@ from mesolith.laue.background import Background, measured_background
 from mesolith.laue.maxima import Image, Maxima, found_maxima
 from mesolith.laue.peak_fits import PeakFits, axes_of, fitted_peaks
 from mesolith.laue.peak_settings import LauePeakSearch
-from mesolith.records.laue import LauePeaks
+from mesolith.records.laue import LauePeaks, laue_peaks
 
 BoolArray = NDArray[np.bool_]
 
 _OVEREXPOSED = 0.02
 _LEAST_PIXELS = 6
+_COARSE = 2.5
 
 
 def find_laue_peaks(
@@ -72,6 +73,8 @@ def find_laue_peaks(
     work, usable = _prepared(image, mask)
     background = measured_background(work, block=search.block, gain=search.gain)
     maxima = found_maxima(work, usable, background, search)
+    if not len(maxima):
+        return _nothing()
     fits = fitted_peaks(work, usable, background, maxima, search, limit)
     return _record(fits, maxima, background, search, pattern)
 
@@ -152,7 +155,7 @@ def _record(
     peaks, told = fits.peaks, fits.told
     widths, tilt = axes_of(peaks)
     fast, slow = peaks[:, kernel.FAST].copy(), peaks[:, kernel.SLOW].copy()
-    covariance = _covariance(told, background.correlation)
+    covariance = _covariance(told, widths, background)
     height, intensity = peaks[:, kernel.HEIGHT].copy(), told[:, kernel.COUNTS].copy()
     rest = peaks[:, kernel.REST].copy()
     # what no Gaussian fits
@@ -181,16 +184,31 @@ def _record(
     )
 
 
-def _covariance(told: FloatArray, correlation: float) -> FloatArray:
-    """Covariance of places (n, 2, 2): counting noise, and how far other weights move them."""
+def _nothing() -> LauePeaks:
+    none = np.zeros(0)
+    return laue_peaks(none, none, none)
+
+
+def _covariance(told: FloatArray, widths: FloatArray, background: Background) -> FloatArray:
+    """Covariance of places (n, 2, 2).
+
+    Counting noise; how far other weights move the place beyond chance; and what pixels do that
+    are as wide as the peak, since the Gaussian is taken at their centres.
+    """
+    behind, own = background.shared_noise(widths.prod(axis=1))
+    variances = (
+        behind[:, None] * told[:, kernel.OF_BACKGROUND : kernel.OF_PEAK]
+        + own[:, None] * told[:, kernel.OF_PEAK :]
+    )
     columns = [kernel.COV_FF, kernel.COV_FS, kernel.COV_FS, kernel.COV_SS]
-    covariance = correlation * told[:, columns].reshape(-1, 2, 2)
+    covariance = variances[:, columns].reshape(-1, 2, 2)
+    coarse = _COARSE * np.exp(-2.0 * np.pi**2 * widths[:, 1] ** 2)
     for axis, move, variance in (
         (0, kernel.MOVE_F, kernel.VAR_F),
         (1, kernel.MOVE_S, kernel.VAR_S),
     ):
-        chance = correlation * told[:, variance]
-        covariance[:, axis, axis] += np.maximum(told[:, move] ** 2 - chance, 0.0)
+        odd = np.maximum(told[:, move] ** 2 - variances[:, variance], 0.0)
+        covariance[:, axis, axis] += odd + coarse**2
     return covariance
 
 
