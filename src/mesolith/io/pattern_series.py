@@ -110,9 +110,7 @@ def _numbered_files(folder: Path) -> list[Path]:
     for path in folder.iterdir():
         match = _NUMBERED.match(path.name.removesuffix(path.suffix))
         if match is not None and not path.name.startswith(".") and path.is_file():
-            series[match.group(1), match.group(3) + path.suffix].append(
-                (int(match.group(2)), path)
-            )
+            series[match.group(1), match.group(3) + path.suffix].append((int(match.group(2)), path))
     if not series:
         raise EmptyFileError(
             "the folder holds no numbered image", where=str(folder), remedy="List the images."
