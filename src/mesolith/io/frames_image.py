@@ -22,6 +22,9 @@ from mesolith.io.frame_source import (
 
 _TIFF = (b"II*\x00", b"MM\x00*")
 _JPEG_2000 = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_JPEG_2000_END = b"\xff\xd9"
+# boxes of notes may follow the picture
+_JPEG_2000_TAIL = 4096
 _CBF = re.compile(rb"^(?:###CBF|_array_data\.|data_[^\n]*\r?\n)")
 _EDF = re.compile(rb"^\s*\{[^}]*?(?:HeaderID|EDF_|ByteOrder|Dim_1)", re.DOTALL)
 _ANGLE = re.compile(r"Start_angle\s+([-+.\deE]+)")
@@ -107,6 +110,9 @@ def _opened(path: Path) -> Any:
         raise _damaged(path, f"the picture cannot be read ({error})") from error
     if picture.data is None:
         raise _damaged(path, "the picture cannot be read")
+    with path.open("rb") as file:
+        if file.read(12).startswith(_JPEG_2000) and not _ends(path):
+            raise _damaged(path, "the picture ends before its last mark")
     needed = picture.data.nbytes * picture.nframes
     # fabio fills what is cut off an EDF file with zeros
     if isinstance(picture, fabio.edfimage.EdfImage) and "COMPRESSION" not in {
@@ -116,6 +122,14 @@ def _opened(path: Path) -> Any:
         if path.suffix not in (".gz", ".bz2") and size < needed:
             raise _damaged(path, f"{size} of at least {needed} bytes are there")
     return picture
+
+
+def _ends(path: Path) -> bool:
+    """Whether a JPEG 2000 file holds the end of its codestream: decoders do without it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - _JPEG_2000_TAIL))
+        return _JPEG_2000_END in file.read()
 
 
 def _damaged(path: Path, what: str) -> TruncatedFileError:
