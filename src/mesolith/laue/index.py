@@ -52,6 +52,7 @@ class LaueIndexer:
     relatives: FloatArray
     depth: float
     strong: int
+    stages: tuple[tuple[float, int, float], ...] = _STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def _verified(
     """Refine an orientation on the free peaks and judge it; None where it finds too few."""
     reciprocal = np.ascontiguousarray(guess)
     scale = 1.0
-    for radius, strongest, weakest in _STAGES:
+    for radius, strongest, weakest in indexer.stages:
         fit = _refined(indexer, pattern, reciprocal, radius, strongest, weakest)[0]
         if fit is None:
             return None

@@ -20,7 +20,8 @@ def narrowed(indexer: LaueIndexer, reciprocal: Sequence[FloatArray]) -> LaueInde
     """An indexer that knows only the directions near the panel for those lattices (3, 3) each.
 
     It follows grains that turn by less than ``TURN_RAD``. It finds no other grains and knows no
-    coincidence relatives, whose spots it lacks. A twentieth of the directions of LLZO remain for
+    coincidence relatives, whose spots it lacks; nor does it look as far from each predicted spot
+    as the search does, since a neighbour's lattice is nearly right. A twentieth of the directions of LLZO remain for
     one grain.
     """
     reflections, geometry = indexer.reflections, indexer.geometry
@@ -32,7 +33,11 @@ def narrowed(indexer: LaueIndexer, reciprocal: Sequence[FloatArray]) -> LaueInde
     chosen = _only(reflections, np.flatnonzero(near))
     strong = int(np.count_nonzero(near[: indexer.strong]))
     return replace(
-        indexer, reflections=chosen, strong=strong, relatives=np.zeros((0, 3, 3), dtype=np.float64)
+        indexer,
+        reflections=chosen,
+        strong=strong,
+        relatives=np.zeros((0, 3, 3), dtype=np.float64),
+        stages=indexer.stages[1:],
     )
 
 

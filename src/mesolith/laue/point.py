@@ -3,39 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mesolith.axes import FloatArray
 from mesolith.crystal.lattice import basis_from_lattice
-from mesolith.crystal.orientation import misorientation_angle
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.laue.index import LaueIndexer
 from mesolith.laue.narrow import TURN_RAD, narrowed
 from mesolith.laue.scan_settings import ScanSettings
 from mesolith.laue.solve import IndexedPattern, index_pattern
-from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_matrix
+from mesolith.numerics.rotations import matrix_from_quaternion
 from mesolith.records.laue import LaueGrains, LauePeaks
 
 # lattices closer than this are one guess: a grain that turned less is found from either
-_SAME_RAD = np.deg2rad(0.02)
+_SAME_RAD = np.deg2rad(0.05)
 _MOST_GUESSES = 8
+_BRIGHT_BESIDE_GRAINS = 20
 
 
 @dataclass(slots=True)
 class Follower:
     """Indexes the points of one row of the raster, each beginning with what the last one found.
 
-    ``near`` knows only directions near the lattices ``made_for`` (k, 3, 3).
+    ``near`` knows only directions near the lattices ``made_for`` (k, 3, 3); ``beside`` searches
+    where some grains are known. ``searched``: the last point was searched.
     """
 
     indexer: LaueIndexer
     settings: ScanSettings
     usual: float
     expected: float
+    beside: LaueIndexer = field(init=False)
+    searched: bool = False
     near: LaueIndexer | None = None
     made_for: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        # beside grains that explain most of a pattern only its brightest peaks can tell of another
+        settings = self.indexer.settings
+        few = replace(settings, bright=min(settings.bright, _BRIGHT_BESIDE_GRAINS))
+        self.beside = replace(self.indexer, settings=few)
 
     def point(
         self, peaks: LauePeaks, last: Sequence[FloatArray], others: Sequence[FloatArray]
@@ -45,26 +54,33 @@ class Follower:
         ``last`` are the lattices of the point before, ``others`` those of the scan before and of
         seeds, nearest first.
         """
-        guesses = distinct(self.indexer, [*last, *others])[:_MOST_GUESSES]
+        guesses = distinct([*last, *others])[:_MOST_GUESSES]
         if len(peaks) < self.indexer.settings.least_spots:
             return index_pattern(self.indexer, peaks, search=False), len(peaks)
-        found = None
+        whole, self.searched = self.indexer, True
         if guesses:
             found = index_pattern(self._near(guesses), peaks, guesses, search=False)
             left = left_over(found, peaks)
-            searched = self._leaves_too_many(left, len(peaks)) or len(found.grains) == 0
-            doubted = np.any(found.grains.completeness < self.settings.believed * self.expected)
-            if not (searched or doubted):
+            self.searched = self._leaves_too_many(left, len(peaks)) or len(found.grains) == 0
+            if not (self.searched or self._doubts(found.grains.completeness)):
                 return found, left
-            guesses = list(reciprocal_lattices(found.grains))
-        else:
-            searched = True
-        found = index_pattern(self.indexer, peaks, guesses, search=bool(searched))
+            if len(found.grains):
+                guesses = list(reciprocal_lattices(found.grains))
+                whole = self.beside
+        found = index_pattern(whole, peaks, guesses, search=self.searched)
         return found, left_over(found, peaks)
 
     def _leaves_too_many(self, left: int, count: int) -> bool:
         usual = self.usual * count
         return left > usual + 3.0 * np.sqrt(usual) + self.settings.left_over
+
+    def _doubts(self, completeness: FloatArray) -> bool:
+        """Whether a grain may be the coincidence relative of the true one.
+
+        It would have taken peaks of the true one before its turn came: the last cannot have.
+        """
+        tested = completeness[:-1] if len(completeness) > 1 else completeness
+        return bool(np.any(tested < self.settings.believed * self.expected))
 
     def _near(self, guesses: Sequence[FloatArray]) -> LaueIndexer:
         """The narrowed indexer that covers the guesses; made anew only where a lattice is new."""
@@ -101,8 +117,8 @@ def standing(indexer: LaueIndexer, reciprocal: FloatArray) -> FloatArray:
     reflections = indexer.reflections
     reference = basis_from_lattice(reflections.lattice)
     operators = rotation_operators(reflections.space_group)
-    rotation = _nearest_rotation(reciprocal @ reference.T)
-    turned = rotation[:, None] @ matrix_from_quaternion(operators)
+    left, _, right = np.linalg.svd(reciprocal @ reference.T)
+    turned = (left @ right)[:, None] @ matrix_from_quaternion(operators)
     best = np.argmax(np.trace(turned, axis1=2, axis2=3), axis=1)
     change = matrix_from_quaternion(operators)[best]
     # the operator acts on crystal axes: a stretch stays where it is
@@ -110,22 +126,11 @@ def standing(indexer: LaueIndexer, reciprocal: FloatArray) -> FloatArray:
     return np.ascontiguousarray(reciprocal @ inverse @ change @ reflections.reciprocal)
 
 
-def distinct(indexer: LaueIndexer, reciprocal: Sequence[FloatArray]) -> list[FloatArray]:
-    """Lattices (3, 3) without those that lie like an earlier one, up to symmetry."""
-    if len(reciprocal) < 2:
-        return list(reciprocal)
-    reflections = indexer.reflections
-    operators = rotation_operators(reflections.space_group)
-    matrices = np.stack(list(reciprocal)) @ basis_from_lattice(reflections.lattice).T
-    quaternion = quaternion_from_matrix(_nearest_rotation(matrices))
-    angle = misorientation_angle(quaternion[:, None], quaternion[None], operators)
-    kept: list[int] = []
-    for k in range(len(quaternion)):
-        if not kept or float(angle[k, kept].min()) > _SAME_RAD:
-            kept.append(k)
-    return [reciprocal[k] for k in kept]
-
-
-def _nearest_rotation(matrix: FloatArray) -> FloatArray:
-    left, _, right = np.linalg.svd(matrix)
-    return np.asarray(left @ right)
+def distinct(reciprocal: Sequence[FloatArray]) -> list[FloatArray]:
+    """Lattices (3, 3), named alike, without those that lie as an earlier one does."""
+    kept: list[FloatArray] = []
+    for one in reciprocal:
+        near = _SAME_RAD * float(np.linalg.norm(one))
+        if all(float(np.linalg.norm(one - other)) > near for other in kept):
+            kept.append(one)
+    return kept

@@ -120,8 +120,11 @@ def index_rows(
             there = before.lattices_at(float(scan.x[at]), float(scan.y[at]))
             others = [*standing(indexer, there), *others]
         found, left = follower.point(peaks, last, others)
-        last = list(standing(indexer, reciprocal_lattices(found.grains)))
-        answers.add(peaks, found, left)
+        light = answers.add(peaks, found, left)
+        lattices = reciprocal_lattices(found.grains)
+        if follower.searched:
+            lattices = standing(indexer, lattices)
+        last = [lattices[k] for k in np.argsort(-light, kind="stable")]
     return answers.record()
 
 
@@ -159,8 +162,8 @@ class _Answers:
     brightness: list[float] = field(default_factory=list)
     streaks: list[Streaks] = field(default_factory=list)
 
-    def add(self, peaks: LauePeaks, found: IndexedPattern, left: int) -> None:
-        """Keep one point's grains and what their peaks say, brightest first."""
+    def add(self, peaks: LauePeaks, found: IndexedPattern, left: int) -> FloatArray:
+        """Keep one point's grains and what their peaks say; the brightness of each."""
         links = found.assignment
         used = links.weight > 0.0
         light = np.bincount(
@@ -185,6 +188,7 @@ class _Answers:
         self.unexplained.append(left)
         self.grains.append(found.grains)
         self.brightness += light.tolist()
+        return np.asarray(light)
 
     def record(self) -> LaueFound:
         """All of it as a record."""
