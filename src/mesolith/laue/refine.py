@@ -12,7 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.laue._kernels_refine import PARAMETERS, apply_step, normal_equations, strain_of_gradients
+from mesolith.laue._kernels_refine import (
+    PARAMETERS,
+    apply_step,
+    normal_equations,
+    strain_of_gradients,
+)
 from mesolith.numerics._kernels_small import factor_positive, solve_factored
 
 # 11 22 33 23 13 12 from e11 e22 e23 e13 e12

@@ -166,9 +166,7 @@ class _Answers:
         """Keep one point's grains and what their peaks say; the brightness of each."""
         links = found.assignment
         used = links.weight > 0.0
-        light = np.bincount(
-            links.grain[used], peaks.strength[links.peak[used]], len(found.grains)
-        )
+        light = np.bincount(links.grain[used], peaks.strength[links.peak[used]], len(found.grains))
         alone = used & ~links.shared
         lattices = reciprocal_lattices(found.grains)
         for k in range(len(found.grains)):
@@ -236,8 +234,7 @@ def _in_order(scan: LaueScan, patterns: Iterable[LauePeaks]) -> Iterator[tuple[i
             )
         if point[number] <= previous:
             raise InvalidValueError(
-                f"scan {scan.name}: pattern {number} does not come after "
-                f"{scan.pattern[previous]}",
+                f"scan {scan.name}: pattern {number} does not come after {scan.pattern[previous]}",
                 remedy="Give the patterns of whole rows in the scan's order.",
             )
         previous = point[number]
