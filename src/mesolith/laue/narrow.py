@@ -21,8 +21,8 @@ def narrowed(indexer: LaueIndexer, reciprocal: Sequence[FloatArray]) -> LaueInde
 
     It follows grains that turn by less than ``TURN_RAD``. It finds no other grains and knows no
     coincidence relatives, whose spots it lacks; nor does it look as far from each predicted spot
-    as the search does, since a neighbour's lattice is nearly right. A twentieth of the directions of LLZO remain for
-    one grain.
+    as the search does, since a neighbour's lattice is nearly right. A twentieth of the directions
+    of LLZO remain for one grain.
     """
     reflections, geometry = indexer.reflections, indexer.geometry
     cosine = np.cos(geometry.half_angle + _MARGIN_RAD)

@@ -174,7 +174,7 @@ class _Answers:
             self.streaks.append(
                 streaks_of_grain(
                     lattices[k],
-                    links.hkl[own],
+                    links.hkl[own].astype(np.float64),
                     links.depth[own],
                     peaks.widths[links.peak[own]],
                     peaks.tilt[links.peak[own]],

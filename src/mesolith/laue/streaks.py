@@ -70,7 +70,7 @@ def streaks_of_grain(
     width = float(np.median(long))
     width_se = 1.2533 * 1.4826 * float(np.median(np.abs(long - width))) / np.sqrt(len(long))
     slope = np.empty((len(hkl), 2, 3))
-    turn_slopes(reciprocal, np.ascontiguousarray(hkl, dtype=np.float64), depth, row, slope)
+    turn_slopes(reciprocal, np.ascontiguousarray(hkl), depth, row, slope)
     if len(hkl) < _FEWEST or not np.all(np.isfinite(slope)):
         return Streaks(width, width_se, np.nan, np.nan, np.nan, np.nan, np.full(3, np.nan))
     fitted = _spread_of_rotations(slope, widths, tilt)

@@ -1,4 +1,4 @@
-"""What was found at the points of a scan before it is a map: all grains, and seeds of the search."""
+"""What was found at the points of a scan before it is a map, and the seeds of the search."""
 
 from __future__ import annotations
 

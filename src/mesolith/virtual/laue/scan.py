@@ -132,10 +132,10 @@ def point_spots(scan: VirtualScan, x: float, y: float) -> tuple[StreakedSpots, P
     pieces = _pieces(scan, x, y)
     for grain in np.unique(pieces[0][pieces[0] >= 0]):
         rows = pieces[0] == grain
-        spots, truth = _spots_of_pieces(scan, int(grain), *(part[rows] for part in pieces[1:]))
+        spots, there = _spots_of_pieces(scan, int(grain), *(part[rows] for part in pieces[1:]))
         if len(spots.grain):
             found.append(spots)
-            truths.append(truth)
+            truths.append(there)
     light = np.array([one.intensity.sum() for one in found])
     order = np.argsort(-light, kind="stable")
     truth = PointTruth(
@@ -253,7 +253,6 @@ def _pieces(
 ) -> tuple[IntArray, FloatArray, FloatArray, FloatArray, FloatArray]:
     """Grain, X, Y, begin and end along the beam (um) of each piece; two halves of the beam."""
     c, s = np.cos(scan.station.incidence), np.sin(scan.station.incidence)
-    edges = [_EDGES]
     fine = np.arange(0.5, 80.0, 1.0)
     sides = np.array([-scan.beam, scan.beam]) if scan.beam > 0.0 else np.zeros(1)
     grains, begins, ends, across = [], [], [], []
