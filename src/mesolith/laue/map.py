@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mesolith.axes import MANDEL, FloatArray, IntArray, six_from_tensor
@@ -54,10 +56,11 @@ def map_of_scan(scan: LaueScan, found: LaueFound, settings: MapSettings | None =
             remedy="Index with one phase, and make a map of each.",
         )
     point, brightest = _brightest(scan, found)
-    values = {
+    values: dict[str, Any] = {
         name: _at_points(scan, point, getattr(found.grains, name)[brightest]) for name in _OF_GRAINS
     }
-    values |= {name: _at_points(scan, point, getattr(found, name)[brightest]) for name in _OF_FOUND}
+    for name in _OF_FOUND:
+        values[name] = _at_points(scan, point, getattr(found, name)[brightest])
     operators = rotation_operators(int(found.grains.phases.space_group[0]))
     orientation = values["orientation"]
     segments = segment_grains(

@@ -34,7 +34,7 @@ def boundary_distance(grain_map: LaueMap) -> FloatArray:
     grain[grain == UNKNOWN] = np.nan
     pitch = raster_pitch(scan)
     # boundaries lie on a raster twice as fine
-    fine = np.zeros((2 * scan.rows - 1, 2 * scan.columns - 1), dtype=np.bool_)
+    fine = np.zeros((2 * scan.raster_rows - 1, 2 * scan.raster_columns - 1), dtype=np.bool_)
     fine[::2, 1::2] = _differ(grain[:, :-1], grain[:, 1:])
     fine[1::2, ::2] = _differ(grain[:-1], grain[1:])
     if not fine.any():
@@ -73,7 +73,8 @@ def profile(
     against: str,
 ) -> LaueProfile:
     """Mean of a value (point,) in bins of a distance (point,); NaN of either is passed over."""
-    blocks, value, distance = _known(blocks, value, distance)
+    known = _known(value, distance)
+    value, distance, blocks = value[known], distance[known], blocks[known]
     bins = np.digitize(distance, edges) - 1
     count = len(edges) - 1
     mean, error, spread, points = (np.full(count, np.nan) for _ in range(4))
@@ -104,7 +105,8 @@ def histogram(
     InvalidValueError
         No point has a value.
     """
-    blocks, value = _known(blocks, value)
+    known = _known(value)
+    value, blocks = value[known], blocks[known]
     if not len(value):
         raise InvalidValueError(f"no point of the map has a value of {what}")
     inside = np.stack([(value >= a) & (value < b) for a, b in pairwise(edges.tolist())])
@@ -133,7 +135,8 @@ def shift_between(
     InvalidValueError
         The scans have no point in common.
     """
-    blocks, before, after = _known(blocks, before, after)
+    known = _known(before, after)
+    before, after, blocks = before[known], after[known], blocks[known]
     if not len(before):
         raise InvalidValueError(f"two scans have no point in common that has a value of {what}")
     pair = np.stack([before, after], axis=1)
@@ -176,9 +179,9 @@ def jackknife_error(
     return float(np.sqrt(np.mean((pseudo - middle) ** 2 / np.maximum(share - 1.0, 1e-9))))
 
 
-def _known(blocks: IntArray, *columns: FloatArray) -> tuple[IntArray, *tuple[FloatArray, ...]]:
-    finite = np.all([np.isfinite(column) for column in columns], axis=0)
-    return np.asarray(blocks[finite]), *(np.asarray(column[finite]) for column in columns)
+def _known(*columns: FloatArray) -> NDArray[np.bool_]:
+    """Rows in which every column (n,) has a number."""
+    return np.asarray(np.all([np.isfinite(column) for column in columns], axis=0))
 
 
 def _differ(one: FloatArray, two: FloatArray) -> NDArray[np.bool_]:

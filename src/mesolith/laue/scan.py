@@ -31,8 +31,12 @@ def seed_points(scan: LaueScan, settings: ScanSettings | None = None) -> IntArra
     """Points (k,) of a scan, rows of its record, that `find_seeds` wants the patterns of."""
     step = (settings or ScanSettings()).seed_step
     half = step // 2
-    rows = np.unique(np.minimum(np.arange(half, scan.rows + half, step), scan.rows - 1))
-    columns = np.unique(np.minimum(np.arange(half, scan.columns + half, step), scan.columns - 1))
+    rows = np.unique(
+        np.minimum(np.arange(half, scan.raster_rows + half, step), scan.raster_rows - 1)
+    )
+    columns = np.unique(
+        np.minimum(np.arange(half, scan.raster_columns + half, step), scan.raster_columns - 1)
+    )
     chosen = scan.grid[np.ix_(rows, columns)].ravel()
     return np.asarray(chosen[chosen >= 0])
 

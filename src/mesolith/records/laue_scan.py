@@ -30,8 +30,8 @@ class LaueScan(Record):
     plot: ClassVar[tuple[str, str] | None] = ("time", "pattern")
 
     name: str = quantity("scan", dtype="str")
-    rows: int = quantity("rows of the raster", dtype="int64")
-    columns: int = quantity("columns of the raster", dtype="int64")
+    raster_rows: int = quantity("rows of the raster", dtype="int64")
+    raster_columns: int = quantity("columns of the raster", dtype="int64")
     pattern: IntArray = quantity("pattern", shape=("point",), dtype="int64")
     row: IntArray = quantity("row of the raster", shape=("point",), dtype="int64")
     column: IntArray = quantity("column of the raster", shape=("point",), dtype="int64")
@@ -43,16 +43,16 @@ class LaueScan(Record):
     def _check(self) -> None:
         if not (np.all(np.isfinite(self.x)) and np.all(np.isfinite(self.y))):
             raise InvalidValueError(f"scan {self.name} has a point without a place")
-        outside = (self.row < 0) | (self.row >= self.rows)
-        outside |= (self.column < 0) | (self.column >= self.columns)
+        outside = (self.row < 0) | (self.row >= self.raster_rows)
+        outside |= (self.column < 0) | (self.column >= self.raster_columns)
         if np.any(outside):
             at = int(np.flatnonzero(outside)[0])
             raise InvalidValueError(
                 f"scan {self.name}: point {at} has row {self.row[at]}, column {self.column[at]}; "
-                f"the raster has {self.rows} rows and {self.columns} columns",
+                f"the raster has {self.raster_rows} rows and {self.raster_columns} columns",
                 remedy="Give the raster its true size.",
             )
-        step = np.diff(self.row * self.columns + self.column)
+        step = np.diff(self.row * self.raster_columns + self.column)
         if np.any(step == 0):
             at = int(np.flatnonzero(step == 0)[0])
             raise DuplicateError(
@@ -67,7 +67,7 @@ class LaueScan(Record):
     @property
     def grid(self) -> IntArray:
         """Row of this record for each place of the raster (rows, columns), -1 where none is."""
-        grid = np.full((self.rows, self.columns), -1, dtype=np.int64)
+        grid = np.full((self.raster_rows, self.raster_columns), -1, dtype=np.int64)
         grid[self.row, self.column] = np.arange(len(self))
         return grid
 
@@ -79,7 +79,7 @@ class LaueScan(Record):
     def on_raster(self, values: FloatArray) -> FloatArray:
         """Values (point, ...) laid out on the raster (rows, columns, ...), NaN where none is."""
         values = np.asarray(values, dtype=np.float64)
-        laid = np.full((self.rows, self.columns, *values.shape[1:]), np.nan)
+        laid = np.full((self.raster_rows, self.raster_columns, *values.shape[1:]), np.nan)
         laid[self.row, self.column] = values
         return laid
 
@@ -103,13 +103,13 @@ def raster_scan(
     number = np.arange(rows * columns)
     return LaueScan(
         name=name,
-        rows=rows,
-        columns=columns,
+        raster_rows=rows,
+        raster_columns=columns,
         pattern=number,
         row=row,
         column=column,
-        x=origin_um[0] + step_um * column,
-        y=origin_um[1] + step_um * row,
-        time=start_s + exposure_s * number,
+        x=np.asarray(origin_um[0] + step_um * column, dtype=np.float64),
+        y=np.asarray(origin_um[1] + step_um * row, dtype=np.float64),
+        time=np.asarray(start_s + exposure_s * number, dtype=np.float64),
         current=np.full(len(number), current),
     )
