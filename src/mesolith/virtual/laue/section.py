@@ -118,8 +118,10 @@ class Section:
         first = np.argmin(square, axis=-1)
         rows = np.arange(len(square))
         apart = np.linalg.norm(self.site[first][:, None, :] - self.site, axis=-1)
-        apart[rows, first] = np.inf
-        return np.asarray(np.min((square - square[rows, first][:, None]) / (2.0 * apart), axis=-1))
+        apart[rows, first] = 1.0
+        distance = (square - square[rows, first][:, None]) / (2.0 * apart)
+        distance[rows, first] = np.inf
+        return np.asarray(distance.min(axis=-1))
 
     def rotation_vector(
         self, grain: IntArray, x: FloatArray, y: FloatArray, state: int
