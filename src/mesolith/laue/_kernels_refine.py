@@ -112,6 +112,29 @@ def apply_step(g, step, at):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def strain_of_gradients(gradient, five):  # type: ignore[no-untyped-def]
+    """Fill five (n, 5) with the strains e11 e22 e23 e13 e12 of reciprocal gradients (n, 3, 3)."""
+    s = np.empty((3, 3))
+    for k in range(len(gradient)):
+        f = gradient[k]
+        for i in range(3):
+            for j in range(i + 1):
+                s[i, j] = f[i, 0] * f[j, 0] + f[i, 1] * f[j, 1] + f[i, 2] * f[j, 2]
+        size = (
+            s[0, 0] * (s[1, 1] * s[2, 2] - s[2, 1] * s[2, 1])
+            - s[1, 0] * (s[1, 0] * s[2, 2] - s[2, 1] * s[2, 0])
+            + s[2, 0] * (s[1, 0] * s[2, 1] - s[1, 1] * s[2, 0])
+        )
+        # (1 - e)^2 is the left Cauchy-Green tensor of the reciprocal lattice, freed of its size
+        less = 0.5 / size ** (1.0 / 3.0)
+        five[k, 0] = 0.5 - less * s[0, 0]
+        five[k, 1] = 0.5 - less * s[1, 1]
+        five[k, 2] = -less * s[2, 1]
+        five[k, 3] = -less * s[2, 0]
+        five[k, 4] = -less * s[1, 0]
+
+
+@njit(nogil=True, cache=True)
 def normal_equations(  # type: ignore[no-untyped-def]
     g, hkl, grain, share, depth, doubt, point, other_row, observed, variance,
     limit, prior, strain, row, normal, right, residual, square, weight):  # fmt: skip

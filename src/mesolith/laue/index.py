@@ -52,6 +52,7 @@ class LaueIndexer:
     relatives: FloatArray
     depth: float
     strong: int
+    stages: tuple[tuple[float, int, float], ...] = _STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,16 @@ def laue_indexer(
 
 
 def find_grains(
-    indexer: LaueIndexer, peaks: LauePeaks, guesses: Sequence[FloatArray] = ()
+    indexer: LaueIndexer,
+    peaks: LauePeaks,
+    guesses: Sequence[FloatArray] = (),
+    *,
+    search: bool = True,
 ) -> tuple[Pattern, list[Solution]]:
     """Grains of one pattern, best first; each as refined alone.
 
     ``guesses`` are reciprocal lattices (3, 3), of a neighbouring point or an earlier scan, which
-    are tried before anything is searched.
+    are tried before anything is searched; without ``search`` nothing else is tried.
     """
     settings = indexer.settings
     pattern = prepared(
@@ -111,7 +116,7 @@ def find_grains(
         if len(found) < settings.most_grains:
             share = pattern.repaint(_PICTURE_RADIUS)
             _accept(indexer, pattern, _judged(indexer, pattern, guess, share, tried=1), found)
-    while len(found) < settings.most_grains:
+    while search and len(found) < settings.most_grains:
         if int(pattern.free.sum()) < settings.least_spots:
             break
         if not _search(indexer, pattern, found):
@@ -198,7 +203,7 @@ def _verified(
     """Refine an orientation on the free peaks and judge it; None where it finds too few."""
     reciprocal = np.ascontiguousarray(guess)
     scale = 1.0
-    for radius, strongest, weakest in _STAGES:
+    for radius, strongest, weakest in indexer.stages:
         fit = _refined(indexer, pattern, reciprocal, radius, strongest, weakest)[0]
         if fit is None:
             return None

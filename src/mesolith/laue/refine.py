@@ -12,7 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.laue._kernels_refine import PARAMETERS, apply_step, normal_equations
+from mesolith.laue._kernels_refine import (
+    PARAMETERS,
+    apply_step,
+    normal_equations,
+    strain_of_gradients,
+)
 from mesolith.numerics._kernels_small import factor_positive, solve_factored
 
 # 11 22 33 23 13 12 from e11 e22 e23 e13 e12
@@ -103,7 +108,7 @@ def refine(
 
     sums()
     for _ in range(steps):
-        scale = max(float(np.median(square)) / MEDIAN, 0.05)
+        scale = max(_middle(square) / MEDIAN, 0.05)
         limit = LIMIT * scale
         sums()
         factor = normal.copy()
@@ -117,13 +122,16 @@ def refine(
     return Fit(g, residual, square, weight, normal + np.tril(normal, -1).T, scale)
 
 
+def _middle(values: FloatArray) -> float:
+    """The upper median."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])
+
+
 def _strain_of(gradient: FloatArray) -> FloatArray:
     """Strains e11 e22 e23 e13 e12 (grains, 5) of reciprocal gradients g g0^-1 (grains, 3, 3)."""
-    square = gradient @ np.swapaxes(gradient, 1, 2)
-    square /= np.cbrt(np.linalg.det(square))[:, None, None]
-    # (1 - e)^2 is the left Cauchy-Green tensor of the reciprocal lattice
-    strain = 0.5 * (np.eye(3) - square)
-    return np.stack([strain[:, i, j] for i, j in ((0, 0), (1, 1), (1, 2), (0, 2), (0, 1))], axis=1)
+    five = np.empty((len(gradient), 5))
+    strain_of_gradients(gradient, five)
+    return five
 
 
 def mean_square(fit: Fit, links: Links, grain: int | None = None) -> tuple[float, float]:

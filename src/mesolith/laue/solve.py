@@ -36,12 +36,17 @@ class IndexedPattern:
 
 
 def index_pattern(
-    indexer: LaueIndexer, peaks: LauePeaks, guesses: Sequence[FloatArray] = ()
+    indexer: LaueIndexer,
+    peaks: LauePeaks,
+    guesses: Sequence[FloatArray] = (),
+    *,
+    search: bool = True,
 ) -> IndexedPattern:
     """Grains of one pattern and the peaks of each.
 
     ``guesses`` are reciprocal lattices (3, 3), columns a* b* c* in 1/angstrom on laboratory axes,
-    which are tried first: those of the neighbouring point, or of the scan before.
+    which are tried first: those of the neighbouring point, or of the scan before. Without
+    ``search`` nothing else is tried.
 
     Raises
     ------
@@ -54,7 +59,7 @@ def index_pattern(
             remedy="Give the peaks of one pattern at a time.",
         )
     number = int(peaks.pattern[0]) if len(peaks) else 0
-    pattern, found = find_grains(indexer, peaks, guesses)
+    pattern, found = find_grains(indexer, peaks, guesses, search=search)
     if not found:
         return IndexedPattern(_no_grains(indexer), _no_assignment())
     reciprocal = np.stack([one.reciprocal for one in found])
