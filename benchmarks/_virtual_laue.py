@@ -111,7 +111,7 @@ def geometry_of(station: LaueStation) -> LaueGeometry:
 
 @dataclass(frozen=True, slots=True)
 class GrainScore:
-    """One true grain: its peaks, whether it was found, and how far off the answer is.
+    """One true grain: its peaks, whether it was found (as ``row``), and how far off the answer is.
 
     ``error`` and ``sigma`` (9,) are of the rotation vector (rad) and the strain 11 22 33 23 13
     12; ``limit`` the best possible RMS of strain and rotation (rad), without any prior.
@@ -124,6 +124,7 @@ class GrainScore:
     error: FloatArray
     sigma: FloatArray
     limit: tuple[float, float]
+    row: int = -1
 
 
 def score_pattern(drawn: DrawnPattern, found: LaueGrains) -> tuple[list[GrainScore], int]:
@@ -157,6 +158,7 @@ def score_pattern(drawn: DrawnPattern, found: LaueGrains) -> tuple[list[GrainSco
                 error=_error(found, best, crystals.strain[grain], crystals.orientation[grain]),
                 sigma=np.sqrt(np.diag(found.covariance[best])),
                 limit=limit,
+                row=best,
             )
         )
     return scores, false

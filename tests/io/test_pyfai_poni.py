@@ -12,6 +12,7 @@ import pytest
 from mesolith.errors import EmptyFileError, FileFormatError, InvalidValueError
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.goniometer import UPRIGHT
+from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.laue_angles import LaueDetector, panel_from_lauetools
 from mesolith.instrument.panel import laboratory_from_pixels
 from mesolith.io.pyfai_poni import read_poni, recognise_poni, write_poni
@@ -127,3 +128,21 @@ def test_any_panel_is_written_and_read(tmp_path: Path) -> None:
         wanted = replace(one, panels=(replace(panel, name="detector"),))
         write_poni(tmp_path / "a.poni", wanted)
         assert_same_instrument(read_poni(tmp_path / "a.poni").instrument, wanted, atol=1e-5)
+
+
+def test_a_panel_above_the_sample_lies_where_pyfai_puts_it(tmp_path: Path) -> None:
+    """Geometry.calc_pos_zyx of pyFAI 2026.9.0 from our file: (0, 0), (17, 142), (900, 1500)."""
+    five = LaueDetector(70_775.0, 941.74, 1082.56, *np.deg2rad([-40.0, 100.0]))
+    panel = panel_from_lauetools(five, pitch=79.142, shape=(2018, 2016))
+    path = tmp_path / "a.poni"
+    write_poni(path, Instrument(beam_from_energy(12.0), UPRIGHT, (panel,)))
+    found = read_poni(path).instrument.panels[0]
+    theirs = [
+        [22130.326, 71432.148, 110959.75],
+        [13473.212, 72058.661, 103695.568],
+        [-76902.413, 21900.755, 27861.414],
+    ]
+    ours = laboratory_from_pixels(
+        found, np.array([0.0, 142.0, 1500.0]), np.array([0.0, 17.0, 900.0])
+    )
+    np.testing.assert_allclose(ours, theirs, atol=0.002)

@@ -14,12 +14,14 @@ from mesolith.axes import FloatArray
 from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.laue_angles import lauetools_from_panel
-from mesolith.instrument.laue_calibration import aspect_remark
+from mesolith.instrument.laue_calibration import LaueCalibration, aspect_remark
 from mesolith.instrument.panel_motion import PANEL_PARAMETERS, moved_panel, panel_motions
 from mesolith.io.lauetools_detector import read_lauetools, write_lauetools
 from mesolith.io.lauetools_list import peaks_from_lauetools, read_lauetools_list
+from mesolith.io.record_file import read_record, write_record
 from mesolith.laue.calibrate import CalibrationSettings, calibrate_laue, check_pixel_size
 from mesolith.laue.geometry import laue_geometry
+from mesolith.laue.modes import calibrated_geometry
 from mesolith.laue.reflections import LaueReflections, laue_reflections
 from mesolith.laue.spectrum import Spectrum
 from mesolith.records.laue import LauePeaks, laue_peaks
@@ -95,6 +97,13 @@ def test_measured_germanium_gives_the_calibration_of_its_det(
     write_lauetools(tmp_path / "a.det", found.instrument)
     again = read_lauetools(tmp_path / "a.det").instrument
     np.testing.assert_allclose(five(again), five(found.instrument), rtol=1e-9)
+    write_record(tmp_path / "a.nxs", found)
+    kept = read_record(tmp_path / "a.nxs", LaueCalibration)
+    np.testing.assert_array_equal(kept.covariance, found.covariance)
+    geometry_of_it = calibrated_geometry(kept, surface=SURFACE, height_sigma_um=10.0)
+    assert [mode.sigma for mode in geometry_of_it.modes] == [1.0] * 5 + [10.0]
+    bare = calibrated_geometry(kept, surface=SURFACE, height_sigma_um=0.0, label="July")
+    assert [mode.name for mode in bare.modes] == [f"July {k}" for k in range(1, 6)]
     # where rays start deeper the less they are absorbed, spots fit better, and the panel moves
     # along the beam by the mean depth
     deep = calibrate_laue(peaks, reflections, theirs, surface=SURFACE)

@@ -64,7 +64,7 @@ def test_strains_move_as_their_modes_say() -> None:
     summed = sum(np.outer(mode.motion, mode.motion) for mode in modes[:5])
     np.testing.assert_allclose(summed, motions.T @ COVARIANCE @ motions, rtol=1e-9, atol=1e-12)
     told = replace(indexer(), geometry=replace(geometry(), modes=modes))
-    made = peaks_of(pattern(25, crystals(25)))
+    made = peaks_of(pattern(25, crystals(25), sigma_px=0.03))
     right = index_pattern(told, made).grains
     moved: list[FloatArray] = []
     for mode in modes[:2]:

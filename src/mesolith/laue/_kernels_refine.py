@@ -146,8 +146,9 @@ def normal_equations(  # type: ignore[no-untyped-def]
     row is another grain's spot in the same peak, which lies at the mean of both, weighed with
     ``share``; the pair is summed once, by its first row. ``doubt`` (rows,) is the standard
     deviation of the depth, um; ``variance`` (peaks,) that of a place, px^2. ``square`` (rows,) is
-    chi^2 and ``weight`` what Tukey's function of it leaves, 0 beyond ``limit``. ``prior`` weighs
-    the squares of the six strains of each grain, so far ``strain`` (n, 5), as observations of 0.
+    chi^2 and ``weight`` what Tukey's function of it leaves, 0 beyond ``limit``; with a negative
+    limit it is taken as it is. ``prior`` weighs the squares of the six strains of each grain, so
+    far ``strain`` (n, 5), as observations of 0.
     """
     normal[:] = 0.0
     right[:] = 0.0
@@ -221,9 +222,9 @@ def normal_equations(  # type: ignore[no-untyped-def]
                 slope[0, i] -= part * d0
                 slope[1, i] -= part * d1
         chi = (r0 * r0 + r1 * r1) / spread
-        w = 0.0
-        if chi < limit:
-            w = (1.0 - chi / limit) ** 2
+        w = weight[k]
+        if limit >= 0.0:
+            w = (1.0 - chi / limit) ** 2 if chi < limit else 0.0
         square[k] = chi
         weight[k] = w
         if o >= 0:

@@ -11,7 +11,7 @@ from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.panel_motion import PANEL_PARAMETERS, moved_panel, panel_motions
 from mesolith.laue._kernels_refine import PARAMETERS, places_and_slopes
 from mesolith.laue.geometry import LaueGeometry, laue_geometry, place_by_motion
-from mesolith.laue.refine import LIMIT, MEDIAN, SHRINKAGE, Links
+from mesolith.laue.refine import LIMIT, MEDIAN, SHRINKAGE, Links, whitening
 from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_rotation_vector
 
 _TURNS = 3
@@ -77,7 +77,8 @@ def fit_panel(
         if model is None:
             return None
         residual = seen - model.place
-        white, slopes = _whitened(residual, model, own, links.doubt)
+        shrink = whitening(own, links.doubt, model.by_depth)
+        white, slopes = (shrink @ residual[..., None])[..., 0], shrink @ model.slope
         square = np.sum(white**2, axis=1)
         scale = max(float(np.median(square)) / MEDIAN * lost, 0.05)
         weight = np.clip(1.0 - square / (LIMIT * scale), 0.0, None) ** 2
@@ -132,18 +133,6 @@ def _linearised(g: FloatArray, geometry: LaueGeometry, links: Links) -> _Lineari
 def _turned(vector: FloatArray) -> FloatArray:
     """Rotation matrix, exact: a first-order step of a degree would strain the crystal by 1e-4."""
     return matrix_from_quaternion(quaternion_from_rotation_vector(vector))
-
-
-def _whitened(
-    residual: FloatArray, model: _Linearised, variance: FloatArray, doubt: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Residuals (n, 2) and slopes (n, 2, 9) over their error, a doubtful depth counted in."""
-    along = np.linalg.norm(model.by_depth, axis=1)
-    axis = model.by_depth / along[:, None]
-    less = 1.0 - np.sqrt(variance / (variance + (along * doubt) ** 2))
-    shrink = np.eye(2) - less[:, None, None] * axis[:, :, None] * axis[:, None, :]
-    shrink = shrink / np.sqrt(variance)[:, None, None]
-    return (shrink @ residual[..., None])[..., 0], shrink @ model.slope
 
 
 def _inverse(normal: FloatArray) -> FloatArray | None:

@@ -7,13 +7,16 @@ common modes, beside the random covariance.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mesolith.axes import FloatArray
 from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.laue_calibration import LaueCalibration
 from mesolith.instrument.panel_motion import panel_motions, panel_numbers
 from mesolith.laue._kernels_refine import PARAMETERS, normal_equations
-from mesolith.laue.geometry import GeometryMode, LaueGeometry, place_by_motion
+from mesolith.laue.geometry import GeometryMode, LaueGeometry, laue_geometry, place_by_motion
 from mesolith.laue.refine import Fit, Links
 from mesolith.records.field import CommonMode
 
@@ -49,6 +52,26 @@ def height_mode(geometry: LaueGeometry, sigma_um: float, *, name: str = HEIGHT) 
     return GeometryMode(name, sigma_um, "um", motion)
 
 
+def calibrated_geometry(
+    calibration: LaueCalibration,
+    *,
+    surface: FloatArray,
+    height_sigma_um: float,
+    label: str = CALIBRATION,
+) -> LaueGeometry:
+    """Geometry of a calibrated panel with all that its calibration leaves open.
+
+    ``surface`` (3,) is the normal out of the sample's surface and ``height_sigma_um`` how well
+    its height is known against that of the calibrant; 0 leaves that mode out. ``label`` tells one
+    calibration from another.
+    """
+    modes = calibration_modes(calibration.instrument, calibration.covariance, label=label)
+    geometry = laue_geometry(calibration.instrument, surface=surface, modes=modes)
+    if height_sigma_um <= 0.0:
+        return geometry
+    return replace(geometry, modes=(*modes, height_mode(geometry, height_sigma_um)))
+
+
 def strain_by_motions(
     geometry: LaueGeometry,
     fit: Fit,
@@ -64,11 +87,8 @@ def strain_by_motions(
     size = len(fit.normal)
     moves = np.empty((len(place), 2, 6))
     moves[links.point] = place_by_motion(geometry.row, place[links.point], links.depth)
-    # weights as the fit left them
-    held = np.array(variance)
-    held[links.point] /= np.maximum(fit.weight, 1e-9)
     normal, residual = np.empty((size, size)), np.empty((len(links), 2))
-    spare = np.empty(len(links)), np.empty(len(links))
+    square, weight = np.empty(len(links)), np.array(fit.weight)
     none = np.zeros((len(fit.reciprocal), 5))
     rights = np.empty((len(motions) + 1, size))
     for k in range(len(rights)):
@@ -78,8 +98,8 @@ def strain_by_motions(
             seen[links.point] += moves[links.point] @ motions[k - 1]
         normal_equations(
             fit.reciprocal, links.hkl, links.grain, links.share, links.depth, links.doubt,
-            links.point, links.other, seen, held, 1e12, 0.0, none, geometry.row, normal,
-            rights[k], residual, *spare,
+            links.point, links.other, seen, variance, -1.0, 0.0, none, geometry.row, normal,
+            rights[k], residual, square, weight,
         )  # fmt: skip
     answer = np.linalg.solve(fit.normal, (rights[1:] - rights[0]).T)
     five = answer.T.reshape(len(motions), -1, PARAMETERS)[..., 3:]

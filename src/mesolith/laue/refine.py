@@ -21,7 +21,7 @@ from mesolith.laue._kernels_refine import (
 from mesolith.numerics._kernels_small import factor_positive, solve_factored
 
 # 11 22 33 23 13 12 from e11 e22 e23 e13 e12
-_SIX_FROM_FIVE = np.array(
+SIX_FROM_FIVE = np.array(
     [
         [1.0, 0.0, 0.0, 0.0, 0.0],
         [0.0, 1.0, 0.0, 0.0, 0.0],
@@ -36,6 +36,8 @@ LIMIT = 30.0
 MEDIAN = 2.0 * np.log(2.0)
 # of two normal coordinates with Tukey's weights: mean of w chi^2 over the mean of w
 SHRINKAGE = 0.868
+# variance of what is fitted with these weights over that which the weighted sums promise
+TUKEY = 0.910
 
 
 @dataclass(slots=True)
@@ -88,8 +90,7 @@ def refine(
     ``reference`` (3, 3) or (grains, 3, 3) the reciprocal lattice without strain on crystal axes.
     The scale of the residuals comes from their median at each step. Each component of the strain
     is held to 0 with the standard deviation ``strain_sigma``, which only few spots at the wrong
-    places feel.
-    None where the spots do not determine all parameters.
+    places feel. None where the spots do not determine all parameters.
     """
     g = np.array(reciprocal, dtype=np.float64, order="C")
     size = PARAMETERS * len(g)
@@ -126,6 +127,19 @@ def refine(
 def _middle(values: FloatArray) -> float:
     """The upper median."""
     return float(np.partition(values, len(values) // 2)[len(values) // 2])
+
+
+def whitening(variance: FloatArray, doubt: FloatArray, by_depth: FloatArray) -> FloatArray:
+    """What residuals (n, 2) are multiplied by, (n, 2, 2), to have unit errors.
+
+    ``variance`` (n,) is that of a place, px^2; along ``by_depth`` (n, 2), px/um, comes that of
+    the depth, whose standard deviation is ``doubt`` (n,), um.
+    """
+    along = np.linalg.norm(by_depth, axis=1)
+    axis = by_depth / along[:, None]
+    less = 1.0 - np.sqrt(variance / (variance + (along * doubt) ** 2))
+    shrink = np.eye(2)[None] - less[:, None, None] * axis[:, :, None] * axis[:, None, :]
+    return np.asarray(shrink / np.sqrt(variance)[:, None, None])
 
 
 def _strain_of(gradient: FloatArray) -> FloatArray:
@@ -168,6 +182,6 @@ def covariance_of_grains(fit: Fit, links: Links) -> tuple[FloatArray, FloatArray
         scatter[k] = (own * free + 20.0 * everywhere) / (free + 20.0)
         turn = np.zeros((9, 8))
         turn[:3, :3] = np.eye(3)
-        turn[3:, 3:] = _SIX_FROM_FIVE
+        turn[3:, 3:] = SIX_FROM_FIVE
         covariance[k] = scatter[k] * turn @ inverse[part, part] @ turn.T
     return covariance, scatter

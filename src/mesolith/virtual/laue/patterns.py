@@ -177,10 +177,16 @@ def measure_pattern(
     station: LaueStation,
     plan: PatternPlan,
     rng: np.random.Generator,
+    family_factor: FloatArray | None = None,
 ) -> LauePattern:
-    """The list of peaks that a peak search would have made of the pattern."""
-    families = int(reflections.family.max()) + 1
-    factor = np.exp(plan.family_log_sigma * rng.standard_normal(families))
+    """The list of peaks that a peak search would have made of the pattern.
+
+    ``family_factor`` (families,) are the factors of another pattern of the same crystal; without
+    them they are drawn.
+    """
+    factor = family_factor
+    if factor is None:
+        factor = drawn_family_factor(reflections, plan, rng)
     expected = exact_spots(crystals, reflections, station).intensity
     shown = int(np.count_nonzero(expected > plan.faintest * expected.max(initial=0.0)))
     exact = exact_spots(crystals, reflections, station, factor)
@@ -209,6 +215,14 @@ def measure_pattern(
         depth=np.concatenate([spots.depth, none])[order],
         merged=np.concatenate([merged, np.zeros(extra, np.int64)])[order],
     )
+
+
+def drawn_family_factor(
+    reflections: CrystalReflections, plan: PatternPlan, rng: np.random.Generator
+) -> FloatArray:
+    """What the intensity of each family of reflections (families,) is multiplied by."""
+    families = int(reflections.family.max()) + 1
+    return np.exp(plan.family_log_sigma * rng.standard_normal(families))
 
 
 def information_limit(
