@@ -12,6 +12,7 @@ import pytest
 from mesolith.errors import EmptyFileError, FileFormatError, InvalidValueError
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.goniometer import UPRIGHT
+from mesolith.instrument.laue_angles import LaueDetector, panel_from_lauetools
 from mesolith.instrument.panel import laboratory_from_pixels
 from mesolith.io.pyfai_poni import read_poni, recognise_poni, write_poni
 from tests.instrument.setups import crooked
@@ -109,5 +110,20 @@ def test_what_pyfai_cannot_say_is_refused(tmp_path: Path) -> None:
     one = replace(crooked(), beam=beam_from_energy(76.2), goniometer=UPRIGHT)
     with pytest.raises(InvalidValueError, match="one panel"):
         write_poni(tmp_path / "a.poni", one)
-    with pytest.raises(InvalidValueError, match="rows for the upright axis"):
-        write_poni(tmp_path / "a.poni", replace(one, panels=one.panels[1:]))
+
+
+def test_any_panel_is_written_and_read(tmp_path: Path) -> None:
+    """Rows along the upright axis or across it, mirrored or not, in front of the beam or above."""
+    one = replace(crooked(), beam=beam_from_energy(76.2), goniometer=UPRIGHT)
+    above = [
+        panel_from_lauetools(
+            LaueDetector(70_775.0, 941.74, 1082.56, *np.deg2rad(angles)),
+            pitch=79.142,
+            shape=(2018, 2016),
+        )
+        for angles in ([0.63, -0.682], [0.0, 0.0], [-40.0, 100.0], [90.0, 3.0])
+    ]
+    for panel in (one.panels[1], *above):
+        wanted = replace(one, panels=(replace(panel, name="detector"),))
+        write_poni(tmp_path / "a.poni", wanted)
+        assert_same_instrument(read_poni(tmp_path / "a.poni").instrument, wanted, atol=1e-5)

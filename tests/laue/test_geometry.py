@@ -7,10 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mesolith.errors import InvalidValueError
+from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.instrument.panel import pixels_from_rays
 from mesolith.laue._kernels_predict import project
-from mesolith.laue.geometry import ideal_pixels, laue_geometry, scattering_directions
+from mesolith.laue.geometry import (
+    check_frame_size,
+    check_peaks_on_panel,
+    ideal_pixels,
+    laue_geometry,
+    scattering_directions,
+)
 from tests.instrument.setups import bent, crooked
 from tests.laue.patterns import STATION, geometry, instrument_of
 
@@ -72,3 +78,13 @@ def test_what_cannot_be_a_laue_station_is_refused() -> None:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)
+
+
+def test_what_another_detector_took_is_refused() -> None:
+    check_frame_size(geometry(), (2048, 2048), where="a.tif")
+    with pytest.raises(ContradictionError, match="2016 x 2018 pixels") as told:
+        check_frame_size(geometry(), (2016, 2018), where="a.tif")
+    assert "a.tif" in str(told.value)
+    check_peaks_on_panel(geometry(), np.array([-0.5, 2047.5]), np.array([0.0, 2000.0]))
+    with pytest.raises(ContradictionError, match="1 of 2 peaks lie beyond the panel"):
+        check_peaks_on_panel(geometry(), np.array([5.0, 2060.0]), np.array([0.0, 2000.0]))

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mesolith.axes import FloatArray
 from mesolith.errors import EmptyFileError, FileFormatError, InvalidValueError
 from mesolith.instrument.beam import ALONG_X, Beam
 from mesolith.instrument.goniometer import UPRIGHT
 from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.panel import Panel
+from mesolith.instrument.laue_angles import (
+    LAUETOOLS_AXES,
+    LaueDetector,
+    lauetools_from_panel,
+    panel_from_lauetools,
+)
 from mesolith.io.instrument_file import (
     InstrumentFile,
     check_beam_along_x,
@@ -26,10 +30,7 @@ from mesolith.io.instrument_file import (
 from mesolith.io.numbers import text_lines
 
 _MM = 1000.0
-# columns: LaueTools' x, y, z on the laboratory's axes
-_AXES = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 _COUNT = 8
-_SKEW = 1e-6
 
 
 def recognise_lauetools(path: Path, head: bytes) -> float:
@@ -66,17 +67,13 @@ def read_lauetools(path: Path, *, wavelength: float = 1.0) -> InstrumentFile:
             where=f"{path}, line 1",
             remedy="Both must be positive.",
         )
-    normal, along_x, along_y = _plane(np.deg2rad(beta), np.deg2rad(gamma))
-    middle = (np.array([fast, slow]) - 1.0) / 2.0 - [x_centre, y_centre]
-    panel = Panel(
-        "detector",
-        np.array([slow, fast]).astype(np.int64),
-        _MM * np.array([pixel, pixel]),
-        _MM * (distance * normal + pixel * (middle[0] * along_x + middle[1] * along_y)),
-        np.column_stack([along_x, along_y, np.cross(along_x, along_y)]),
+    panel = panel_from_lauetools(
+        LaueDetector(_MM * distance, x_centre, y_centre, np.deg2rad(beta), np.deg2rad(gamma)),
+        pitch=_MM * pixel,
+        shape=(int(slow), int(fast)),
     )
     beam = Beam(wavelength, np.array(ALONG_X))
-    return InstrumentFile(Instrument(beam, UPRIGHT, (panel,)), _AXES.copy(), 1.0)
+    return InstrumentFile(Instrument(beam, UPRIGHT, (panel,)), LAUETOOLS_AXES.copy(), 1.0)
 
 
 def write_lauetools(path: Path, instrument: Instrument) -> None:
@@ -88,23 +85,15 @@ def write_lauetools(path: Path, instrument: Instrument) -> None:
     panel = single_panel(instrument, "LaueTools")
     check_beam_along_x(instrument, "LaueTools")
     check_no_distortion(panel, "LaueTools")
-    towards = float(np.sign(panel.origin @ panel.rotation[:, 2]))
-    normal = _AXES.T @ panel.rotation[:, 2] * towards
-    if abs(normal[0]) > _SKEW or panel.pitch[0] != panel.pitch[1] or towards < 0.0:
-        raise InvalidValueError(
-            "LaueTools knows square pixels that count X along x and a normal in the plane of the "
-            f"beam and z; here the pitch is {panel.pitch.tolist()} um and the normal "
-            f"{normal.tolist()} on LaueTools' axes",
-            remedy="Turn the laboratory about the beam, or mirror the frames.",
-        )
-    beta = float(np.arctan2(normal[1], normal[2]))
-    _, flat_x, flat_y = _plane(beta, 0.0)
-    along_x = panel.rotation[:, 0]
-    gamma = float(np.arctan2(-(along_x @ flat_y), along_x @ flat_x))
-    distance = float(panel.origin @ panel.rotation[:, 2]) / _MM
-    local = panel.rotation[:, :2].T @ panel.origin / panel.pitch[::-1]
-    centre = (panel.shape[::-1] - 1) / 2.0 - local
-    numbers = (distance, *centre, np.rad2deg(beta), np.rad2deg(gamma), panel.pitch[0] / _MM)
+    five = lauetools_from_panel(panel)
+    numbers = (
+        five.distance / _MM,
+        five.x_centre,
+        five.y_centre,
+        np.rad2deg(five.beta),
+        np.rad2deg(five.gamma),
+        panel.pitch[0] / _MM,
+    )
     head = ", ".join(repr(float(value)) for value in numbers)
     path.write_text(
         f"{head}, {panel.shape[0]}, {panel.shape[1]}\n"
@@ -112,13 +101,3 @@ def write_lauetools(path: Path, instrument: Instrument) -> None:
         encoding="ascii",
         newline="\n",
     )
-
-
-def _plane(beta: float, gamma: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Normal, and the directions of X and Y, on the laboratory's axes."""
-    normal = np.array([0.0, np.sin(beta), np.cos(beta)])
-    # point = dd normal + a (1, 0, 0) + b (0, cos, -sin), where the pixels turn by gamma
-    across, up = np.array([1.0, 0.0, 0.0]), np.array([0.0, np.cos(beta), -np.sin(beta)])
-    along_x = np.cos(gamma) * across - np.sin(gamma) * up
-    along_y = np.sin(gamma) * across + np.cos(gamma) * up
-    return _AXES @ normal, _AXES @ along_x, _AXES @ along_y

@@ -41,6 +41,7 @@ _MIRRORED = {
     4: (False, True),
 }
 _AS_STORED = 3
+_ROUND = 1e-9
 
 
 def recognise_poni(path: Path, head: bytes) -> float:
@@ -105,24 +106,20 @@ def read_poni(path: Path, *, shape: Sequence[int] | None = None) -> InstrumentFi
 def write_poni(path: Path, instrument: Instrument) -> None:
     """Write the detector and the wavelength as a poni file, version 2.1.
 
-    Raises ``InvalidValueError`` where the beam is not along x, there are several panels, the
-    panel is distorted, or its frames are stored with rows and columns exchanged.
+    Rows and columns are counted against pyFAI's axes where that is what it takes to have a
+    right-handed set of axes with the panel in front, and so that the panel is turned least.
+
+    Raises ``InvalidValueError`` where the beam is not along x, there are several panels, or the
+    panel is distorted.
     """
     panel = single_panel(instrument, "pyFAI")
     check_beam_along_x(instrument, "pyFAI")
     check_no_distortion(panel, "pyFAI")
     fast, slow = (_AXES.T @ panel.rotation[:, k] for k in (0, 1))
-    mirrored = (bool(slow[0] < 0.0), bool(fast[1] < 0.0))
-    along_1, along_2 = (-slow if mirrored[0] else slow), (-fast if mirrored[1] else fast)
-    turn = np.column_stack([along_1, along_2, np.cross(along_1, along_2)])
-    if turn[2, 2] <= 0.0 or min(along_1[0], along_2[1]) < 0.5:
-        raise InvalidValueError(
-            "pyFAI takes rows for the upright axis: these frames are stored otherwise",
-            remedy="Exchange rows and columns of the frames and of the panel.",
-        )
-    orientation = next(key for key, value in _MIRRORED.items() if key != 0 and value == mirrored)
+    origin = _AXES.T @ panel.origin
+    orientation, turn = _least_turned(fast, slow, origin)
     rot1, rot2, rot3 = _rotations(turn)
-    away = turn.T @ (_AXES.T @ panel.origin)
+    away = turn.T @ origin
     corner = panel.shape * panel.pitch / 2.0 - away[:2]
     config = {
         "pixel1": float(panel.pitch[0]) / _UM,
@@ -158,10 +155,27 @@ def _turn(rot1: float, rot2: float, rot3: float) -> FloatArray:
     return np.asarray(third @ second @ first, dtype=np.float64)
 
 
+def _least_turned(fast: FloatArray, slow: FloatArray, origin: FloatArray) -> tuple[int, FloatArray]:
+    """Orientation and turn of a panel that has ``origin`` in front of it; axes 1, 2, 3."""
+    best, chosen = -np.inf, (_AS_STORED, np.eye(3))
+    for orientation, (rows, columns) in _MIRRORED.items():
+        along_1, along_2 = (-slow if rows else slow), (-fast if columns else fast)
+        turn = np.column_stack([along_1, along_2, np.cross(along_1, along_2)])
+        upright = float(along_1[0] + along_2[1]) if turn[:, 2] @ origin > 0.0 else -np.inf
+        if orientation != 0 and upright > best + _ROUND:
+            best, chosen = upright, (orientation, turn)
+    return chosen
+
+
 def _rotations(turn: FloatArray) -> tuple[float, float, float]:
+    level = float(np.hypot(turn[2, 1], turn[2, 2]))
+    rot2 = float(np.arctan2(turn[2, 0], level))
+    if level < _ROUND:
+        # axes 1 and 3 fall together: only the sum or difference of the others is told
+        return 0.0, rot2, float(np.arctan2(-turn[0, 1], turn[1, 1]))
     return (
         float(np.arctan2(-turn[2, 1], turn[2, 2])),
-        float(np.arcsin(np.clip(turn[2, 0], -1.0, 1.0))),
+        rot2,
         float(np.arctan2(turn[1, 0], turn[0, 0])),
     )
 

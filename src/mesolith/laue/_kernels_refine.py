@@ -74,6 +74,18 @@ def place_and_slope(x, y, z, depth, row, place, slope, by_depth):  # type: ignor
 
 
 @njit(nogil=True, cache=True)
+def places_and_slopes(g, hkl, depth, row, place, slope, by_depth):  # type: ignore[no-untyped-def]
+    """Fill (n, 2), (n, 2, 8) and (n, 2) as `place_and_slope` does; False where one is none."""
+    for k in range(len(hkl)):
+        x = g[0, 0] * hkl[k, 0] + g[0, 1] * hkl[k, 1] + g[0, 2] * hkl[k, 2]
+        y = g[1, 0] * hkl[k, 0] + g[1, 1] * hkl[k, 1] + g[1, 2] * hkl[k, 2]
+        z = g[2, 0] * hkl[k, 0] + g[2, 1] * hkl[k, 1] + g[2, 2] * hkl[k, 2]
+        if not place_and_slope(x, y, z, depth[k], row, place[k], slope[k], by_depth[k]):
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True)
 def apply_step(g, step, at):  # type: ignore[no-untyped-def]
     """g (3, 3) -> (1 + w x - e) g for the eight parameters in ``step`` from ``at``."""
     w0, w1, w2 = step[at], step[at + 1], step[at + 2]

@@ -127,7 +127,7 @@ def find_grains(
 def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bool:
     """Look for one more grain among the free peaks; whether there was one."""
     share = pattern.repaint(_PICTURE_RADIUS)
-    gain, loss = _evidence(share)
+    gain, loss = evidence_of_spots(share)
     free = np.flatnonzero(pattern.free)[: indexer.settings.bright]
     second, first = np.tril_indices(len(free), -1)
     pairs = np.stack([free[first], free[second]], axis=1)
@@ -159,7 +159,7 @@ def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bo
     return False
 
 
-def _evidence(share: float) -> tuple[float, float]:
+def evidence_of_spots(share: float) -> tuple[float, float]:
     """What a predicted spot with a peak adds, and what one without takes away.
 
     ``share`` is the chance that there is one for no reason.
@@ -175,7 +175,7 @@ def _judged(
     solution = _verified(indexer, pattern, guess, tried=tried)
     if solution is None:
         return None
-    return _best_relative(indexer, pattern, solution, *_evidence(share), tried)
+    return _best_relative(indexer, pattern, solution, *evidence_of_spots(share), tried)
 
 
 def _accept(
@@ -191,7 +191,7 @@ def _accept(
     ):
         return False
     everything = predict_spots(solution.reciprocal, indexer.reflections, indexer.geometry)
-    peak = _nearest(pattern, everything.place, max(solution.radius, 1.0), pattern.free)[0]
+    peak = nearest_of(pattern, everything.place, max(solution.radius, 1.0), pattern.free)[0]
     pattern.owner[peak[peak >= 0]] = len(found)
     found.append(solution)
     return True
@@ -238,7 +238,7 @@ def _refined(
     spots = predict_spots(reciprocal, indexer.reflections, indexer.geometry, weakest=weakest)
     if most is not None:
         spots = spots.strongest(most)
-    peak = _nearest(pattern, spots.place, radius, pattern.free, spots.strength)[0]
+    peak = nearest_of(pattern, spots.place, radius, pattern.free, spots.strength)[0]
     rows = np.flatnonzero(peak >= 0)
     if len(rows) < 5:
         return None, spots, peak
@@ -265,7 +265,7 @@ def links_of(
     )
 
 
-def _nearest(
+def nearest_of(
     pattern: Pattern,
     place: FloatArray,
     radius: float,
@@ -295,9 +295,9 @@ def _hits(
     ).strongest(_JUDGED)
     place = spots.place
     free = pattern.free
-    hit = _nearest(pattern, place, radius, free, spots.strength)[0] >= 0
+    hit = nearest_of(pattern, place, radius, free, spots.strength)[0] >= 0
     if not free.all():
-        taken = _nearest(pattern, place, _BLEND_PX, ~free)[0] >= 0
+        taken = nearest_of(pattern, place, _BLEND_PX, ~free)[0] >= 0
         hit = hit[hit | ~taken]
     share = int(free.sum()) * math.pi * radius**2 / indexer.geometry.area
     return hit.astype(np.int64), min(share, 0.5)

@@ -17,6 +17,7 @@ from mesolith.laue.segment import (
     reference_misorientation,
     segment_grains,
 )
+from mesolith.records.field import CommonMode
 from mesolith.records.laue_found import LaueFound
 from mesolith.records.laue_map import (
     BESIDE_BOUNDARY,
@@ -61,6 +62,18 @@ def map_of_scan(scan: LaueScan, found: LaueFound, settings: MapSettings | None =
     }
     for name in _OF_FOUND:
         values[name] = _at_points(scan, point, getattr(found, name)[brightest])
+    modes = tuple(
+        CommonMode(
+            mode.name,
+            mode.sigma,
+            mode.unit,
+            {
+                field: _at_points(scan, point, moved[brightest])
+                for field, moved in mode.derivatives.items()
+            },
+        )
+        for mode in found.grains.common_modes
+    )
     operators = rotation_operators(int(found.grains.phases.space_group[0]))
     orientation = values["orientation"]
     segments = segment_grains(
@@ -90,6 +103,7 @@ def map_of_scan(scan: LaueScan, found: LaueFound, settings: MapSettings | None =
         misorientation=angle,
         misorientation_se=angle_se,
         kernel_misorientation=kernel_misorientation(scan, orientation, segments, operators),
+        common_modes=modes,
         **values,
     )
 

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray, IntArray
 from mesolith.laue._kernels_match import cells_of
 from mesolith.laue._kernels_search import FREE, TAKEN, paint
-from mesolith.laue.geometry import LaueGeometry, ideal_pixels, scattering_directions
+from mesolith.laue.geometry import (
+    LaueGeometry,
+    check_peaks_on_panel,
+    ideal_pixels,
+    scattering_directions,
+)
 from mesolith.records.laue import LauePeaks
 
 CELL = 32.0
@@ -56,7 +61,11 @@ class Pattern:
 
 
 def prepared(peaks: LauePeaks, geometry: LaueGeometry, *, depth: float, sigma_px: float) -> Pattern:
-    """Pattern of a list; ``sigma_px`` stands where the list states no errors, depth in um."""
+    """Pattern of a list; ``sigma_px`` stands where the list states no errors, depth in um.
+
+    Raises ``ContradictionError`` where peaks lie beyond the panel.
+    """
+    check_peaks_on_panel(geometry, peaks.fast, peaks.slow)
     row = np.argsort(-peaks.strength, kind="stable")
     place = ideal_pixels(geometry, peaks.fast[row], peaks.slow[row])
     variance = 0.5 * np.trace(peaks.covariance[row], axis1=1, axis2=2)

@@ -32,10 +32,10 @@ _SIX_FROM_FIVE = np.array(
     ]
 )
 # chi^2 of two coordinates beyond which a spot does not count, and its median when normal
-_LIMIT = 20.0
-_MEDIAN = 2.0 * np.log(2.0)
+LIMIT = 30.0
+MEDIAN = 2.0 * np.log(2.0)
 # of two normal coordinates with Tukey's weights: mean of w chi^2 over the mean of w
-_SHRINKAGE = 0.805
+SHRINKAGE = 0.868
 
 
 @dataclass(slots=True)
@@ -108,8 +108,8 @@ def refine(
 
     sums()
     for _ in range(steps):
-        scale = max(_middle(square) / _MEDIAN, 0.05)
-        limit = _LIMIT * scale
+        scale = max(_middle(square) / MEDIAN, 0.05)
+        limit = LIMIT * scale
         sums()
         factor = normal.copy()
         factor[np.diag_indices(size)] *= 1.0 + 1e-10
@@ -144,7 +144,7 @@ def mean_square(fit: Fit, links: Links, grain: int | None = None) -> tuple[float
     free = 2.0 * weight.sum() - parameters
     if free <= 0.0:
         return np.nan, 0.0
-    return float(np.sum(weight * fit.square[own]) / free / _SHRINKAGE), float(free)
+    return float(np.sum(weight * fit.square[own]) / free / SHRINKAGE), float(free)
 
 
 def covariance_of_grains(fit: Fit, links: Links) -> tuple[FloatArray, FloatArray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.errors import InvalidValueError
 from mesolith.laue._kernels_match import nearest_peaks, one_spot_a_peak
-from mesolith.laue._kernels_refine import PARAMETERS, normal_equations
 from mesolith.laue.index import LaueIndexer, Solution, find_grains, links_of
+from mesolith.laue.modes import depth_motion, modes_of_grains, strain_by_motions
 from mesolith.laue.pattern import CELL, Pattern
 from mesolith.laue.predict import PredictedSpots, predict_spots
 from mesolith.laue.refine import Fit, Links, covariance_of_grains, refine
@@ -202,6 +202,11 @@ def _grains(
         for k in range(count)
     ]
     strain = deviatoric_strain(stretch)
+    geometry = indexer.geometry
+    motions = [depth_motion(geometry), *(mode.motion for mode in geometry.modes)]
+    shifted = strain_by_motions(
+        geometry, fit, links, pattern.place, factor * pattern.variance, np.stack(motions)
+    )
     return LaueGrains(
         pattern=np.full(count, number, dtype=np.int64),
         lattice_vectors=vectors,
@@ -216,31 +221,9 @@ def _grains(
         rms=np.array(rms),
         scatter=factor * scatter,
         false_probability=np.exp([one.log_false for one in found]),
-        depth_sensitivity=_depth_sensitivity(indexer, fit, links, pattern, factor),
+        depth_sensitivity=shifted[0],
+        common_modes=modes_of_grains(geometry.modes, shifted[1:]),
     )
-
-
-def _depth_sensitivity(
-    indexer: LaueIndexer, fit: Fit, links: Links, pattern: Pattern, factor: float
-) -> FloatArray:
-    """Strain (grains, 3, 3) that 1 um of depth, the same for all spots, puts into the grains."""
-    size = PARAMETERS * len(fit.reciprocal)
-    rights, normal = [], np.empty((size, size))
-    for shift in (0.0, -1.0):
-        moved = replace(links, depth=links.depth + shift)
-        right = np.empty(size)
-        normal_equations(
-            fit.reciprocal, moved.hkl, moved.grain, moved.share, moved.depth, moved.doubt,
-            moved.point, moved.other, pattern.place, factor * pattern.variance, 1e12, 0.0,
-            np.zeros((len(fit.reciprocal), 5)), indexer.geometry.row, normal,
-            right, np.empty((len(links), 2)), np.empty(len(links)), np.empty(len(links)),
-        )  # fmt: skip
-        rights.append(right)
-    normal += np.tril(normal, -1).T
-    five = np.linalg.solve(normal, rights[1] - rights[0]).reshape(-1, PARAMETERS)[:, 3:]
-    e11, e22, e23, e13, e12 = five.T
-    tensor = np.array([[e11, e12, e13], [e12, e22, e23], [e13, e23, -e11 - e22]])
-    return np.moveaxis(tensor, 2, 0)
 
 
 def _assignment(
@@ -284,6 +267,9 @@ def _no_grains(indexer: LaueIndexer) -> LaueGrains:
         scatter=none,
         false_probability=none,
         depth_sensitivity=np.zeros((0, 3, 3)),
+        common_modes=modes_of_grains(
+            indexer.geometry.modes, np.zeros((len(indexer.geometry.modes), 0, 3, 3))
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray
-from mesolith.laue._kernels_streak import turn_slopes
+from mesolith.laue._kernels_refine import PARAMETERS, places_and_slopes
 
 _PARAMETERS = 7
 _FEWEST = 12
@@ -69,9 +69,13 @@ def streaks_of_grain(
     long = widths[:, 0]
     width = float(np.median(long))
     width_se = 1.2533 * 1.4826 * float(np.median(np.abs(long - width))) / np.sqrt(len(long))
-    slope = np.empty((len(hkl), 2, 3))
-    turn_slopes(reciprocal, np.ascontiguousarray(hkl), depth, row, slope)
-    if len(hkl) < _FEWEST or not np.all(np.isfinite(slope)):
+    slope = np.empty((len(hkl), 2, PARAMETERS))
+    place, by_depth = np.empty((2, len(hkl), 2))
+    there = places_and_slopes(
+        reciprocal, np.ascontiguousarray(hkl), depth, row, place, slope, by_depth
+    )
+    slope = slope[..., :3]
+    if len(hkl) < _FEWEST or not there:
         return Streaks(width, width_se, np.nan, np.nan, np.nan, np.nan, np.full(3, np.nan))
     fitted = _spread_of_rotations(slope, widths, tilt)
     if fitted is None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
-from mesolith.records.field import Record, nested, quantity
+from mesolith.records.field import CommonMode, Record, nested, quantity
 from mesolith.records.grains import Phases
 
 
@@ -114,6 +114,8 @@ class LaueGrains(Record):
     better grain hides. ``false_probability`` bounds the chance that random peaks make a grain as
     good. ``scatter`` is the mean squared residual over the stated one. ``depth_sensitivity`` is
     the strain that 1 um along the beam, unknown to the analysis, puts into ``strain``.
+    ``common_modes`` hold what errors of the calibration and of the surface's height put into the
+    strain of all grains together; the covariance is the random part alone.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("completeness", "pattern")
@@ -149,6 +151,7 @@ class LaueGrains(Record):
     depth_sensitivity: FloatArray = quantity(
         "strain per um of unknown depth along the beam", shape=("grain", 3, 3), axes="laboratory"
     )
+    common_modes: tuple[CommonMode, ...] = ()
 
     def _check(self) -> None:
         if np.any(np.linalg.det(self.lattice_vectors) <= 0.0):
@@ -163,6 +166,13 @@ class LaueGrains(Record):
             six = np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2)[:, 3:])
             return six[:, [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
         return Record.standard_error(self, name)
+
+    def systematic_error(self) -> FloatArray:
+        """Standard error of the strain (grain, 3, 3) from all common modes together."""
+        variance = np.zeros(self.strain.shape)
+        for mode in self.common_modes:
+            variance += (mode.sigma * mode.derivatives["strain"]) ** 2
+        return np.sqrt(variance)
 
     def __len__(self) -> int:
         return len(self.pattern)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
-from mesolith.records.field import Record, nested, quantities, quantity
+from mesolith.records.field import CommonMode, Record, nested, quantities, quantity
 from mesolith.records.laue import LaueGrains
 
 # what is taken for usual where there is no seed to tell
@@ -144,7 +144,19 @@ def joined_seeds(parts: Sequence[LaueSeeds]) -> LaueSeeds:
 def joined_grains(parts: Sequence[LaueGrains]) -> LaueGrains:
     """Grains of several patterns of one station as one record, in the order given."""
     given = {f.name: getattr(parts[0], f.name) for f in fields(LaueGrains)}
-    return LaueGrains(**(given | _stacked(parts, LaueGrains)))
+    modes = tuple(
+        CommonMode(
+            mode.name,
+            mode.sigma,
+            mode.unit,
+            {
+                field: np.concatenate([part.common_modes[k].derivatives[field] for part in parts])
+                for field in mode.derivatives
+            },
+        )
+        for k, mode in enumerate(parts[0].common_modes)
+    )
+    return LaueGrains(**(given | _stacked(parts, LaueGrains) | {"common_modes": modes}))
 
 
 def _stacked(parts: Sequence[Record], kind: type[Record]) -> dict[str, np.ndarray]:

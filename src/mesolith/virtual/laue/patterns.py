@@ -59,7 +59,7 @@ class PatternPlan:
     sigma_px: float = 0.1
     tail_freedom: float = 0.0
     merge_px: float = 3.0
-    faintest: float = 5e-3
+    faintest: float = 1.8e-2
     missed: float = 0.05
     spurious: float = 0.03
     family_log_sigma: float = 1.5
@@ -181,9 +181,12 @@ def measure_pattern(
     """The list of peaks that a peak search would have made of the pattern."""
     families = int(reflections.family.max()) + 1
     factor = np.exp(plan.family_log_sigma * rng.standard_normal(families))
-    spots, merged = _merged(exact_spots(crystals, reflections, station, factor), plan)
+    expected = exact_spots(crystals, reflections, station).intensity
+    shown = int(np.count_nonzero(expected > plan.faintest * expected.max(initial=0.0)))
+    exact = exact_spots(crystals, reflections, station, factor)
+    limit = float(np.sort(exact.intensity)[::-1][min(shown, len(exact) - 1)])
+    spots, merged = _merged(exact, plan, limit)
     seen = spots.intensity * np.exp(plan.intensity_log_sigma * rng.standard_normal(len(spots)))
-    limit = plan.faintest * seen.max(initial=0.0)
     keep = (seen > limit) & (rng.uniform(size=len(spots)) >= plan.missed)
     spots, merged, seen = spots.take(np.flatnonzero(keep)), merged[keep], seen[keep]
     extra = round(plan.spurious * len(spots))
@@ -321,9 +324,9 @@ def _spots_of_grain(
     )
 
 
-def _merged(spots: Spots, plan: PatternPlan) -> tuple[Spots, IntArray]:
+def _merged(spots: Spots, plan: PatternPlan, limit: float) -> tuple[Spots, IntArray]:
     """Spots after those close to a stronger one were added to it; and how many made each."""
-    visible = np.flatnonzero(spots.intensity > 0.02 * plan.faintest * spots.intensity.max())
+    visible = np.flatnonzero(spots.intensity > 0.02 * limit)
     spots = spots.take(visible[np.argsort(-spots.intensity[visible], kind="stable")])
     free = np.ones(len(spots), dtype=np.bool_)
     kept, count = [], []

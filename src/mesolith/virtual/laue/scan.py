@@ -33,12 +33,15 @@ class GrainSpots:
 
     ``primitive`` (s, 3) indices; ``first`` (s,) where the members of a spot begin; of each member
     ``intensity`` (m,) from a slab of 1 um without absorption and ``rate`` (m,) 1/um along the beam.
+    ``faintest`` is the intensity of the last spot that shows of a grain that reaches from the
+    surface down: as many show as would if intensities were those that everyone believes.
     """
 
     primitive: FloatArray
     first: IntArray
     intensity: FloatArray
     rate: FloatArray
+    faintest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,7 @@ def point_peaks(scan: VirtualScan, x: float, y: float, pattern: int) -> LauePeak
     spots = _merged(point_spots(scan, x, y)[0], plan)
     count = len(spots.grain)
     seen = spots.intensity * np.exp(plan.intensity_log_sigma * rng.standard_normal(count))
-    brightest = max(scan_brightness(scan), float(seen.max(initial=0.0)))
-    limit = plan.faintest * brightest
+    limit = faintest_peak(scan)
     kept = (seen > limit) & (rng.uniform(size=count) >= plan.missed)
     place, moments, seen = spots.place[kept], spots.moments[kept], seen[kept]
     place, covariance = _measured(place, moments, scan, rng)
@@ -198,11 +200,9 @@ def scan_peaks(scan: VirtualScan, raster: LaueScan) -> list[LauePeaks]:
     return [point_peaks(scan, x, y, number) for x, y, number in points]
 
 
-def scan_brightness(scan: VirtualScan) -> float:
-    """Brightest spot that a grain reaching from the surface down has, over all grains."""
-    return max(
-        float(np.add.reduceat(one.intensity / one.rate, one.first).max()) for one in scan.grains
-    )
+def faintest_peak(scan: VirtualScan) -> float:
+    """Intensity below which no peak shows: the exposure is the same at all points."""
+    return float(np.mean([one.faintest for one in scan.grains]))
 
 
 def _grain_spots(
@@ -229,13 +229,16 @@ def _grain_spots(
     rows, ray, out = rows[near], ray[near], out[near]
     rate = reflections.attenuation_at(energy[rows]) * (1.0 + np.sin(station.incidence) / out)
     light = reflections.square[rows] * station.photons(energy[rows])
-    light *= factor[reflections.family[rows]] * (1.0 - ray[:, 1] ** 2)
-    light /= (energy[rows] * sine[rows]) ** 2
+    light *= (1.0 - ray[:, 1] ** 2) / (energy[rows] * sine[rows]) ** 2
     order = np.argsort(reflections.spot[rows], kind="stable")
     rows, light, rate = rows[order], light[order], rate[order]
     first = np.flatnonzero(np.diff(reflections.spot[rows], prepend=-1))
+    believed = np.add.reduceat(light / rate, first)
+    shown = int(np.count_nonzero(believed > faintest * believed.max()))
+    light *= factor[reflections.family[rows]]
     total = np.add.reduceat(light / rate, first)
-    bright = total > 0.05 * faintest * total.max()
+    limit = float(np.sort(total)[::-1][min(shown, len(total) - 1)])
+    bright = total > 0.02 * limit
     length = np.diff(first, append=len(rows))
     member = np.repeat(bright, length)
     primitive = reflections.hkl[rows[first[bright]]]
@@ -245,6 +248,7 @@ def _grain_spots(
         first=np.concatenate([[0], np.cumsum(length[bright])[:-1]]).astype(np.int64),
         intensity=light[member],
         rate=rate[member],
+        faintest=limit,
     )
 
 
