@@ -107,7 +107,7 @@ def _spread_of_rotations(
 ) -> tuple[FloatArray, FloatArray] | None:
     """Covariance of the rotation vector (3, 3), rad^2, and that of its six components (6, 6).
 
-    Least squares with Tukey's weights; moments of wide peaks have errors as their size.
+    Least squares with Tukey's weights; the errors are those that the residuals of whole peaks show.
     """
     c, s = np.cos(tilt), np.sin(tilt)
     a, b = widths[:, 0] ** 2, widths[:, 1] ** 2
@@ -141,12 +141,14 @@ def _spread_of_rotations(
         size = np.sqrt(np.mean(off**2, axis=1))
         middle = max(float(np.median(size)), 1e-9) * 1.3
         weight = np.maximum(1.0 - (size / (_TUKEY * middle)) ** 2, 0.0) ** 2
-    free = 3.0 * weight.sum() - _PARAMETERS
+    free = weight.sum() - _PARAMETERS
     if free <= 0.0:
         return None
-    variance = float(np.sum(weight[:, None] * off**2) / free)
+    # what each peak pulls: its three moments err together, and more where it is wide
+    pull = np.einsum("nkp,nk->np", flat.reshape(len(seen), 3, -1), weight[:, None] * off)
+    several = inverse @ (pull.T @ pull) @ inverse * (1.0 + _PARAMETERS / free)
     six = solved[1:] / scale[1:]
-    covariance = variance * inverse[1:, 1:] / np.outer(scale[1:], scale[1:])
+    covariance = several[1:, 1:] / np.outer(scale[1:], scale[1:])
     spread = np.empty((3, 3))
     for value, (i, j) in zip(six, _PAIRS, strict=True):
         spread[i, j] = spread[j, i] = value

@@ -23,7 +23,7 @@ from mesolith.virtual.laue.section import Section
 from mesolith.virtual.laue.station import LaueStation
 
 # edges of the pieces along the beam, um; what lies deeper is in the last
-_EDGES = np.array([0.0, 3.0, 7.0, 12.0, 18.0, 26.0, 40.0, 70.0, 150.0])
+_EDGES = np.array([0.0, 3.0, 7.0, 12.0, 18.0, 26.0, 40.0, 70.0, 150.0, 400.0])
 _OFF_PANEL = 80.0
 
 
