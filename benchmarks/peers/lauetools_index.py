@@ -3,13 +3,13 @@
 The route of its batch (indexing_batch.index_refine, one list at a time): angles between the
 brightest peaks in a table of angles, each orientation scored by its matching rate, the best one
 refined in orientation and strain over three tolerances; its peaks are taken and the next grain is
-looked for. One thread. The table of angles of the material is made once and is not in the
-seconds.
+looked for. CPU-seconds of one process. The table of angles of the material is made once and is
+not in them.
 
 Its settings are its defaults but for those that served it better here: the whole band, since its
-default counts matches up to 19 keV of 24; an orientation with ``enough`` matches ends the search
-(its default of 40 stops at false ones in a lattice this large). Body-centred is the nearest of its rules of extinction;
-they let 7 % more reflections pass than the space group does.
+default counts matches up to 19 keV of 24, and the number of matches that ends a search, ``enough``
+(its default of 40 stops at false ones in a lattice this large). Body-centred is the nearest of its
+rules of extinction; 7 % more reflections pass it than the space group has.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import LaueTools.CrystalParameters as crystal
-import LaueTools.indexing_batch as batch
-import LaueTools.IOLaueTools as files
-import LaueTools.LaueGeometry as geometry
+import LaueTools.CrystalParameters
+import LaueTools.indexing_batch
+import LaueTools.IOLaueTools
+import LaueTools.LaueGeometry
 import numpy as np
 
 KEY = "LLZO"
@@ -33,10 +33,12 @@ KEY = "LLZO"
 def main(folder: Path) -> None:
     given = np.load(folder / "patterns.npz")
     lattice = [float(given["lattice"])] * 3 + [90.0] * 3
-    settings = dict(batch.DEFAULT_CONFIG["indexing"]["dict_indexrefine"])
+    settings = dict(LaueTools.indexing_batch.DEFAULT_CONFIG["indexing"]["dict_indexrefine"])
+    # as its reader of settings turns a number into spots
+    settings["central spots indices"] = list(range(settings["central spots indices"]))
     reciprocal, seconds, pattern = [], [], []
     with contextlib.redirect_stdout(io.StringIO()):
-        parameters = batch.IndexRefineParams(
+        parameters = LaueTools.indexing_batch.IndexRefineParams(
             key_material=KEY,
             e_min=5,
             e_max=24,
@@ -50,13 +52,13 @@ def main(folder: Path) -> None:
             stop_Nb_Matches=int(given["enough"]),
             writefitfile=False,
         ).build_LUT()
-        base = crystal.calc_B_RR(lattice)
+        base = LaueTools.CrystalParameters.calc_B_RR(lattice)
     for k in range(int(given["patterns"])):
         listed = corfile_of(folder, k, given)
         parameters.nbGrainstoFind = int(given["grains"][k])
         start = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
-            answer = batch.index_refine(listed, parameters)
+            answer = LaueTools.indexing_batch.index_refine(listed, parameters)
         seconds.append(time.process_time() - start)
         found = [matrix for _, matrix in answer[1] if matrix is not None]
         for matrix in found:
@@ -76,16 +78,16 @@ def corfile_of(folder: Path, number: int, given: dict) -> Path:
     fast, slow, intensity = given[f"peaks_{number}"].T
     detector = [float(value) for value in given[f"detector_{number}"]]
     pixel = float(given["pixel"])
-    two_theta, chi = geometry.calc_uflab(fast, slow, detector, pixelsize=pixel)
+    two_theta, chi = LaueTools.LaueGeometry.calc_uflab(fast, slow, detector, pixelsize=pixel)
     name = f"llzo_{number:04d}"
     names = ("dd", "xcen", "ycen", "xbet", "xgam")
     param = dict(zip(names, detector, strict=True)) | {
-        **{name: pixel for name in ("pixelsize", "xpixelsize", "ypixelsize")},
+        **dict.fromkeys(("pixelsize", "xpixelsize", "ypixelsize"), pixel),
         "CCDLabel": "MARCCD165",
         "framedim": (2048, 2048),
         "kf_direction": "Z>0",
     }
-    files.writefile_cor(
+    LaueTools.IOLaueTools.writefile_cor(
         name, two_theta, chi, fast, slow, intensity, param=param, dirname_output=str(folder)
     )
     return folder / f"{name}.cor"

@@ -85,9 +85,10 @@ def refine(
     """Gauss-Newton steps from reciprocal lattices (grains, 3, 3).
 
     ``place`` (peaks, 2) ideal px, ``variance`` (peaks,) px^2, ``row`` the geometry,
-    ``reference`` (3, 3) the reciprocal lattice without strain on crystal axes. The scale of the
-    residuals comes from their median at each step. Each component of the strain is held to 0
-    with the standard deviation ``strain_sigma``, which only few spots at the wrong places feel.
+    ``reference`` (3, 3) or (grains, 3, 3) the reciprocal lattice without strain on crystal axes.
+    The scale of the residuals comes from their median at each step. Each component of the strain
+    is held to 0 with the standard deviation ``strain_sigma``, which only few spots at the wrong
+    places feel.
     None where the spots do not determine all parameters.
     """
     g = np.array(reciprocal, dtype=np.float64, order="C")
