@@ -152,14 +152,22 @@ def point_spots(scan: VirtualScan, x: float, y: float) -> tuple[StreakedSpots, P
 
 
 def point_peaks(scan: VirtualScan, x: float, y: float, pattern: int) -> LauePeaks:
-    """The list of peaks that a search would have made of the pattern at a point.
+    """The list of peaks that a search would have made of the pattern at a point."""
+    return point_pattern(scan, x, y, pattern)[0]
+
+
+def point_pattern(
+    scan: VirtualScan, x: float, y: float, pattern: int
+) -> tuple[LauePeaks, PointTruth]:
+    """The list of peaks at a point, and what truly lies there.
 
     Errors of places grow with the width of the peak and are stated. Where there is no phase,
     spurious peaks remain.
     """
     plan = scan.plan
     rng = np.random.default_rng([scan.seed, scan.state, pattern])
-    spots = _merged(point_spots(scan, x, y)[0], plan)
+    exact, truth = point_spots(scan, x, y)
+    spots = _merged(exact, plan)
     count = len(spots.grain)
     seen = spots.intensity * np.exp(plan.intensity_log_sigma * rng.standard_normal(count))
     limit = faintest_peak(scan)
@@ -180,7 +188,7 @@ def point_peaks(scan: VirtualScan, x: float, y: float, pattern: int) -> LauePeak
     widths = np.maximum(widths, 0.2)
     swap = widths[:, 0] < widths[:, 1]
     long = np.where(swap[:, None], vector[:, :, 0], vector[:, :, 1])
-    return LauePeaks(
+    peaks = LauePeaks(
         pattern=np.full(len(place), pattern),
         fast=place[:, 0],
         slow=place[:, 1],
@@ -192,6 +200,7 @@ def point_peaks(scan: VirtualScan, x: float, y: float, pattern: int) -> LauePeak
         background=np.zeros(len(place)),
         saturated=np.zeros(len(place), dtype=np.bool_),
     )
+    return peaks, truth
 
 
 def scan_peaks(scan: VirtualScan, raster: LaueScan) -> list[LauePeaks]:
