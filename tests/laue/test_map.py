@@ -36,6 +36,8 @@ from mesolith.numerics.rotations import (
 from mesolith.records.field import CommonMode
 from mesolith.records.laue_map import NO_PATTERN, SEVERAL, UNKNOWN, LaueMap
 from mesolith.records.laue_scan import raster_scan
+from mesolith.virtual.laue.scan import point_spots
+from tests.laue.patterns import geometry
 from tests.laue.scans import small_scan
 
 OPERATORS = rotation_operators(230)
@@ -93,6 +95,24 @@ def test_the_interface_is_where_the_pattern_is_lost() -> None:
     )
     with pytest.raises(InvalidValueError, match="lines of the raster cross"):
         locate_interface(few)
+
+
+def test_with_the_geometry_strains_are_freed_of_turns_along_the_beam() -> None:
+    made, plain = small_scan(), small_map()
+    freed = map_of_scan(made.raster, made.found, geometry=geometry())
+    inside = np.flatnonzero(plain.interior)
+    truth = np.array(
+        [
+            point_spots(made.virtual, float(made.raster.x[k]), float(made.raster.y[k]))[1].strain[0]
+            for k in inside
+        ]
+    )
+    errors = [np.sqrt(np.mean((one.strain[inside] - truth) ** 2)) for one in (plain, freed)]
+    assert errors[1] < 0.9 * errors[0]
+    sigma = freed.standard_error("strain")
+    assert np.all(sigma[inside] >= plain.standard_error("strain")[inside])
+    z = (freed.strain[inside] - truth) / sigma[inside]
+    assert np.sqrt(np.mean(z**2)) < 1.4
 
 
 def test_common_modes_go_with_the_points() -> None:

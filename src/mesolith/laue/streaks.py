@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray
-from mesolith.laue._kernels_refine import PARAMETERS, places_and_slopes
 
 _PARAMETERS = 7
 _FEWEST = 12
@@ -40,42 +39,26 @@ class Streaks:
 _UNKNOWN = Streaks(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.full(3, np.nan))
 
 
-def streaks_of_grain(
-    reciprocal: FloatArray,
-    hkl: FloatArray,
-    depth: FloatArray,
-    widths: FloatArray,
-    tilt: FloatArray,
-    row: FloatArray,
-) -> Streaks:
+def streaks_of_grain(slope: FloatArray, widths: FloatArray, tilt: FloatArray) -> Streaks:
     """Widths, streaks and bending from the peaks of one grain that no other grain shares.
 
     Parameters
     ----------
-    reciprocal
-        a* b* c* as columns, 1/angstrom, laboratory axes, (3, 3).
-    hkl, depth
-        Indices (n, 3) and depth of the source (um) of each peak.
+    slope
+        Change of each peak's place by rotations of the lattice about x, y, z, px per rad,
+        (n, 2, 3).
     widths, tilt
         Standard deviations along the long and the short axis, px, (n, 2), and where the long one
         points (rad), as in `LauePeaks`; NaN where unknown.
-    row
-        The geometry, as in `LaueGeometry`.
     """
     known = np.all(np.isfinite(widths), axis=1) & np.isfinite(tilt)
     if int(known.sum()) < 3:
         return _UNKNOWN
-    hkl, depth, widths, tilt = hkl[known], depth[known], widths[known], tilt[known]
+    slope, widths, tilt = slope[known], widths[known], tilt[known]
     long = widths[:, 0]
     width = float(np.median(long))
     width_se = 1.2533 * 1.4826 * float(np.median(np.abs(long - width))) / np.sqrt(len(long))
-    slope = np.empty((len(hkl), 2, PARAMETERS))
-    place, by_depth = np.empty((2, len(hkl), 2))
-    there = places_and_slopes(
-        reciprocal, np.ascontiguousarray(hkl), depth, row, place, slope, by_depth
-    )
-    slope = slope[..., :3]
-    if len(hkl) < _FEWEST or not there:
+    if len(slope) < _FEWEST or not np.all(np.isfinite(slope)):
         return Streaks(width, width_se, np.nan, np.nan, np.nan, np.nan, np.full(3, np.nan))
     fitted = _spread_of_rotations(slope, widths, tilt)
     if fitted is None:

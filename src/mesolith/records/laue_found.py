@@ -64,7 +64,8 @@ class LaueFound(Record):
 
     One row a point for ``pattern``, ``peaks`` (in the list), ``unexplained`` (of them) and
     ``grains_at`` (rows of ``grains``); one row a grain for the others, in the order of ``grains``.
-    See `LaueMap` for the meaning of widths, streaks and bends.
+    See `LaueMap` for the meaning of widths, streaks and bends. ``strain_by_bending`` is the strain
+    that a lattice turning along the beam puts into ``grains.strain``, which does not know of it.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("peaks", "pattern")
@@ -90,6 +91,11 @@ class LaueFound(Record):
     bend_se: FloatArray = quantity("standard error of that", unit="rad", shape=("grain",))
     bend_axis: FloatArray = quantity(
         "bending axis", shape=("grain", 3), axes="laboratory", components=("x", "y", "z")
+    )
+    strain_by_bending: FloatArray = quantity(
+        "strain by turns of 1 rad per um along the beam about x, y, z",
+        shape=("grain", 3, 3, 3),
+        axes="laboratory",
     )
 
     def _check(self) -> None:
