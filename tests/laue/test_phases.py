@@ -104,7 +104,7 @@ def test_a_material_that_cannot_be_in_the_pattern_is_absent() -> None:
 
 
 def test_guesses_belong_to_their_phase() -> None:
-    peaks, garnet, crystal, _ = garnet_on_germanium(40)
+    peaks, _, crystal, _ = garnet_on_germanium(40)
     guess = np.linalg.inv(crystal.lattice_vectors(GE)[0]).T
     answer = index_phases([indexer(), germanium()], peaks, [[], [guess]], search=False)
     assert answer.grains.phase.tolist() == [1]

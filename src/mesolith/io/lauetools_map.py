@@ -126,10 +126,14 @@ def read_lauetools_map(path: Path) -> LaueToolsMap:
         last = {heading: k for k, heading in enumerate(columns)}
         return values[:, [last[heading] for heading in wanted]]
 
-    numbers = np.rint(np.concatenate([part(name, 1) for name in ("img", "gnumloc", "npeaks")], 1))
+    def whole(name: str) -> IntArray:
+        return np.rint(part(name, 1)[:, 0]).astype(np.int64)
+
     reciprocal = np.swapaxes(part("matstarlab", 9).reshape(-1, 3, 3), 1, 2)
     return LaueToolsMap(
-        *numbers.astype(np.int64).T,
+        image=whole("img"),
+        grain=whole("gnumloc"),
+        peaks=whole("npeaks"),
         deviation=part("pixdev", 1)[:, 0],
         place=part("dxymicrons", 2),
         reciprocal=LAUETOOLS_AXES @ reciprocal,
