@@ -1,4 +1,4 @@
-"""Frames in picture files (TIFF, CBF, EDF), usually one a file, through fabio."""
+"""Frames in picture files (TIFF, CBF, EDF, JPEG 2000), usually one a file, through fabio."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from mesolith.io.frame_source import (
 )
 
 _TIFF = (b"II*\x00", b"MM\x00*")
+_JPEG_2000 = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 _CBF = re.compile(rb"^(?:###CBF|_array_data\.|data_[^\n]*\r?\n)")
 _EDF = re.compile(rb"^\s*\{[^}]*?(?:HeaderID|EDF_|ByteOrder|Dim_1)", re.DOTALL)
 _ANGLE = re.compile(r"Start_angle\s+([-+.\deE]+)")
@@ -34,17 +35,18 @@ _CUTOFF = re.compile(r"Count_cutoff\s+(\d+)")
 
 
 def recognise_image(path: Path, head: bytes) -> float:
-    """1 for the first bytes of TIFF, CBF or EDF."""
-    if head.startswith(_TIFF) or (_CBF.match(head) and b"CBF" in head[:4096]):
+    """1 for the first bytes of TIFF, MCCD, CBF, EDF or JPEG 2000."""
+    if head.startswith((*_TIFF, *_JPEG_2000)) or (_CBF.match(head) and b"CBF" in head[:4096]):
         return 1.0
     return 1.0 if _EDF.match(head) else 0.0
 
 
-def open_images(paths: Sequence[Path]) -> FrameSource:
+def open_images(paths: Sequence[Path], *, angles: bool = True) -> FrameSource:
     """Frames of picture files, in the order given; an EDF or TIFF may hold several.
 
     Angles are taken from the header where it states them: ``Start_angle`` and
-    ``Angle_increment`` of CBF, the motor ``omega`` of EDF (the start of a frame).
+    ``Angle_increment`` of CBF, the motor ``omega`` of EDF (the start of a frame). Without
+    ``angles`` only the first header is read, and each file holds as many frames as the first.
 
     Raises
     ------
@@ -66,9 +68,9 @@ def open_images(paths: Sequence[Path]) -> FrameSource:
         not_empty(path)
         # headers of one-frame files are read with the frames, unless they hold the angle
         picture = first if path == paths[0] else None
-        if first.nframes > 1 or _omega_of(first.header) is not None:
+        if angles and (first.nframes > 1 or _omega_of(first.header) is not None):
             picture = _opened(path)
-        frames = picture.nframes if picture is not None else 1
+        frames = (picture or first).nframes
         for k in range(frames):
             index.append((path, k))
             header = picture.get_frame(k).header if picture is not None else {}
@@ -81,7 +83,7 @@ def open_images(paths: Sequence[Path]) -> FrameSource:
         dtype=counts.dtype,
         count=len(index),
         read=partial(_read, index, shape),
-        omega=_edges(omega),
+        omega=_edges(omega) if angles else None,
         saturation=float(count_cutoff.group(1)) if count_cutoff else None,
         mask=counts < 0 if counts.dtype.kind == "i" and np.any(counts < 0) else None,
     )
@@ -92,7 +94,7 @@ def import_fabio(where: str) -> Any:
     try:
         import fabio
     except ImportError:
-        raise missing_frames_extra("reading TIFF, CBF and EDF", where) from None
+        raise missing_frames_extra("reading TIFF, CBF, EDF and JPEG 2000", where) from None
     return fabio
 
 

@@ -14,14 +14,12 @@ _CLIP = 4.0
 def smoothed_at(image, y, x):  # type: ignore[no-untyped-def]
     """Mean of an inner pixel and its neighbours, weights 1 2 1 both ways."""
     edges = image[y - 1, x] + image[y + 1, x] + image[y, x - 1] + image[y, x + 1]
-    corners = (
-        image[y - 1, x - 1] + image[y - 1, x + 1] + image[y + 1, x - 1] + image[y + 1, x + 1]
-    )
+    corners = image[y - 1, x - 1] + image[y - 1, x + 1] + image[y + 1, x - 1] + image[y + 1, x + 1]
     return (4.0 * image[y, x] + 2.0 * edges + corners) / 16.0
 
 
 @njit(nogil=True, cache=True)
-def block_levels(image, block, level, raw, smooth):  # type: ignore[no-untyped-def]
+def block_levels(image, usable, block, level, raw, smooth):  # type: ignore[no-untyped-def]
     """Fill the median and the variances, (rows, columns), of blocks of ``block`` pixels.
 
     ``raw`` is the variance of a pixel, ``smooth`` that of the smoothed image, both from
@@ -39,6 +37,8 @@ def block_levels(image, block, level, raw, smooth):  # type: ignore[no-untyped-d
             for y in range(max(j * block, 1), min((j + 1) * block, image.shape[0] - 1), STRIDE):
                 before, before_smooth = np.nan, np.nan
                 for x in range(max(i * block, 1), min((i + 1) * block, image.shape[1] - 1), STRIDE):
+                    if usable[y, x] == 0:
+                        continue
                     here = float(image[y, x])
                     values[count] = here
                     count += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -131,8 +133,8 @@ def connected_groups(image, rows, columns, top, noise, reach, group):  # type: i
             here = smoothed_at(image, rows[k], columns[k])
             joined = True
             for step in range(1, steps):
-                y = rows[other] + int(round(step * down / steps))
-                x = columns[other] + int(round(step * right / steps))
+                y = rows[other] + math.floor(step * down / steps + 0.5)
+                x = columns[other] + math.floor(step * right / steps + 0.5)
                 if smoothed_at(image, y, x) < here - depth:
                     joined = False
                     break

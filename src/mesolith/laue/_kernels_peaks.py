@@ -28,8 +28,10 @@ _DOUBLE = 4.0
 _REACHES = 3.5
 # least half of the width of a window across the peak, px; corners of square ones stay in
 _STRIP = 9.0
+# a pixel so many standard deviations below the level is dead
+_DEAD = 7.0
 _ROUNDS = 30
-_ENOUGH = 1e-5
+_ENOUGH = 3e-5
 
 
 @njit(nogil=True, cache=True)
@@ -41,18 +43,18 @@ def bell(p, x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def fit_peaks(
+def fit_peaks(  # type: ignore[no-untyped-def]
     which, image, usable, owner, level, block, limit, gain, noise, half, begin, near, apart,
     peaks, told,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Fit those ``which`` (m,) of ``peaks`` (n, 7) in their windows, and fill ``told`` (n, 15).
 
     Windows reach ``half`` (n,) pixels from the place that ``peaks`` has at first. The Gaussians
     of the neighbours ``near[begin[k] : begin[k + 1]]`` are taken off; with ``apart`` pixels that
-    ``owner`` gives to others are left out instead. Pixels that are not ``usable`` or at
-    ``limit`` are left out. All pixels weigh the same, so that what no Gaussian describes in the
-    middle of a bright peak moves it little; the covariance is that of counts with the variance
-    noise^2 + gain * peak.
+    ``owner`` gives to others are left out instead. Pixels that are not ``usable``, dead
+    or at ``limit`` are left out. All pixels weigh the same, so that what no Gaussian describes in
+    the middle of a bright peak moves it little; the covariance is that of counts with the
+    variance noise^2 + gain * peak.
     """
     largest = 2 * int(half.max()) + 1
     xs, ys = np.empty(largest * largest), np.empty(largest * largest)
@@ -61,8 +63,8 @@ def fit_peaks(
         p = peaks[k].copy()
         told[k] = 0.0
         count = _gathered(
-            image, usable, owner, level, block, limit, half[k], k, begin, near, apart, peaks,
-            xs, ys, values, told[k],
+            image, usable, owner, level, block, limit, noise[k], half[k], k, begin, near, apart,
+            peaks, xs, ys, values, told[k],
         )  # fmt: skip
         if count < 2 * PARAMETERS:
             continue
@@ -74,21 +76,25 @@ def fit_peaks(
 
 
 @njit(nogil=True, cache=True)
-def _gathered(
-    image, usable, owner, level, block, limit, half, k, begin, near, apart, peaks, xs, ys, values,
-    told,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+def _gathered(  # type: ignore[no-untyped-def]
+    image, usable, owner, level, block, limit, noise, half, k, begin, near, apart, peaks, xs, ys,
+    values, told,
+):  # fmt: skip
     """Fill places and counts above the level of the pixels of a window; how many.
 
     The window is as long as the peak and as wide as it is: a square turned along its long axis,
     cut to a strip.
     """
-    middle_x, middle_y = int(round(peaks[k, FAST])), int(round(peaks[k, SLOW]))
+    middle_x = math.floor(peaks[k, FAST] + 0.5)
+    middle_y = math.floor(peaks[k, SLOW] + 0.5)
     ff, ss, fs = peaks[k, FF], peaks[k, SS], peaks[k, FS]
     narrow = 1.0 / math.sqrt(0.5 * (ff + ss) + math.hypot(0.5 * (ff - ss), fs))
     strip = max(_STRIP, 4.0 * narrow + 2.0)
     tilt = 0.5 * math.atan2(-2.0 * fs, ss - ff)
     sine, cosine = math.sin(tilt), math.cos(tilt)
+    base = between_blocks(level, block, middle_y, middle_x)
+    right = between_blocks(level, block, middle_y, middle_x + 1) - base
+    down = between_blocks(level, block, middle_y + 1, middle_x) - base
     count = 0
     for y in range(max(middle_y - half, 0), min(middle_y + half + 1, image.shape[0])):
         for x in range(max(middle_x - half, 0), min(middle_x + half + 1, image.shape[1])):
@@ -100,7 +106,9 @@ def _gathered(
                 continue
             if usable[y, x] == 0 or (apart and not mine and owner[y, x] != 0):
                 continue
-            value = image[y, x] - between_blocks(level, block, y, x)
+            value = image[y, x] - (base + right * (x - middle_x) + down * (y - middle_y))
+            if value < -_DEAD * noise:
+                continue
             if not apart:
                 for n in range(begin[k], begin[k + 1]):
                     value -= bell(peaks[near[n]], x, y)
@@ -161,7 +169,7 @@ def _fitted(p, xs, ys, values, reach):  # type: ignore[no-untyped-def]
     trial = np.empty(PARAMETERS)
     start_x, start_y = p[FAST], p[SLOW]
     best = _normal_equations(p, xs, ys, values, matrix, right)
-    damping = 1e-2
+    damping = 1e-3
     for _ in range(_ROUNDS):
         damped[:] = matrix
         for a in range(PARAMETERS):
@@ -264,7 +272,10 @@ def neighbours(peaks, kept, half, begin, near):  # type: ignore[no-untyped-def]
     for k in range(len(peaks)):
         p = peaks[k]
         det = max(p[FF] * p[SS] - p[FS] * p[FS], 1e-12)
-        reach[k, 0], reach[k, 1] = _REACHES * math.sqrt(p[SS] / det), _REACHES * math.sqrt(p[FF] / det)
+        reach[k, 0], reach[k, 1] = (
+            _REACHES * math.sqrt(p[SS] / det),
+            _REACHES * math.sqrt(p[FF] / det),
+        )
     for k in range(len(peaks)):
         begin[k] = count
         if not kept[k]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
+from scipy.ndimage import distance_transform_edt, median_filter
 
 from mesolith.axes import FloatArray
 from mesolith.laue._kernels_level import block_levels
@@ -63,16 +63,22 @@ class Background:
 
 
 def measured_background(
-    image: NDArray[np.float32], *, block: int, gain: float | None = None
+    image: NDArray[np.float32],
+    usable: NDArray[np.uint8],
+    *,
+    block: int,
+    gain: float | None = None,
 ) -> Background:
     """Background of an image (slow, fast) of at least 2 x 2 blocks, peaks included.
+
+    Pixels that are not ``usable`` do not count; blocks without others are like their neighbours.
 
     The noise is taken as constant plus gain times level, fitted to all blocks. Where the levels
     are too much alike to show a gain, or the noise falls as they rise, it is 1.
     """
     shape = tuple(max(2, -(-size // block)) for size in image.shape)
     level, raw, smooth = np.empty(shape), np.empty(shape), np.empty(shape)
-    block_levels(image, block, level, raw, smooth)
+    block_levels(image, usable, block, level, raw, smooth)
     level = median_filter(_filled(level), 3, mode="nearest")
     # variances are those of every second block
     few = level[::2, ::2]
@@ -84,7 +90,7 @@ def measured_background(
     more = median_filter(raw / np.maximum(constant + slope * few, 0.25 * raw), 3, mode="nearest")
     more = np.where(more > _NOISIER, more, 1.0)
     variance *= np.repeat(np.repeat(more, 2, axis=0), 2, axis=1)[: shape[0], : shape[1]]
-    share = max(float(np.median(smooth / raw)), _WHITE)
+    share = min(max(float(np.median(smooth / raw)), _WHITE), 1.0)
     return Background(
         block=block,
         level=level,
@@ -96,12 +102,14 @@ def measured_background(
 
 
 def _filled(grid: FloatArray) -> FloatArray:
-    """Blocks at the far edges that are too small to be measured take what lies beside them."""
-    for axis in (0, 1):
-        lines = np.moveaxis(grid, axis, 0)
-        for k in range(1, len(lines)):
-            lines[k] = np.where(np.isnan(lines[k]), lines[k - 1], lines[k])
-    return np.nan_to_num(grid)
+    """The grid, with what lies nearest in place of NaN; 0 everywhere where all is NaN."""
+    unknown = np.isnan(grid)
+    if not unknown.any():
+        return grid
+    if unknown.all():
+        return np.zeros_like(grid)
+    nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    return np.asarray(grid[tuple(nearest)])
 
 
 def _noise_line(level: FloatArray, variance: FloatArray) -> tuple[float, float]:

@@ -15,6 +15,8 @@ from mesolith.laue.maxima import Image, Maxima
 from mesolith.laue.peak_settings import LauePeakSearch
 
 _LEAST_HALF = 6
+# first windows are no larger: what is wide is fitted anew
+_FIRST_MOST = 10
 _ROUNDS = 2
 # what pixels and the end of a region at a share of the top do to second moments, px^2
 _MOMENT_FLOOR = 0.3
@@ -55,7 +57,7 @@ def fitted_peaks(
     begin, near = np.zeros(count + 1, dtype=np.int64), np.zeros(0, dtype=np.int64)
     given = (image, usable, maxima.owner, background.level, background.block, limit,
              background.gain, maxima.noise)  # fmt: skip
-    half = _half_window(2.2 * _long(peaks), search.reach)
+    half = _half_window(2.2 * _long(peaks), _FIRST_MOST)
     everyone = np.arange(count)
     kernel.fit_peaks(everyone, *given, half, begin, near, True, peaks, told)
     failed = np.flatnonzero(told[:, kernel.SETTLED] == 0.0)

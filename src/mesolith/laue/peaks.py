@@ -71,7 +71,9 @@ def find_laue_peaks(
     limit = _saturation(image, search)
     _check(image, mask, shape, search, limit, place)
     work, usable = _prepared(image, mask)
-    background = measured_background(work, block=search.block, gain=search.gain)
+    background = measured_background(work, usable, block=search.block, gain=search.gain)
+    row, column = np.nonzero(usable == 0)
+    work[row, column] = between_blocks_of(background.level, background.block, row, column)
     maxima = found_maxima(work, usable, background, search)
     if not len(maxima):
         return _nothing()
@@ -138,9 +140,7 @@ def _prepared(image: NDArray[Any], mask: BoolArray | None) -> tuple[Image, NDArr
         usable[~np.isfinite(work)] = 0
     if mask is not None:
         usable[mask] = 0
-    if not usable.all():
-        some = work[::8, ::8][usable[::8, ::8] > 0]
-        work[usable == 0] = np.median(some) if len(some) else 0.0
+    work[usable == 0] = 0.0
     return work, usable
 
 
