@@ -11,16 +11,19 @@ import mesolith.laue.point as point_module
 from mesolith.crystal.orientation import misorientation_angle
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import InvalidValueError
+from mesolith.laue.map import map_of_scan
 from mesolith.laue.narrow import narrowed
 from mesolith.laue.point import distinct, reciprocal_lattices, standing
+from mesolith.laue.profiles import boundary_distance
 from mesolith.laue.scan import find_seeds, index_rows, seed_points
 from mesolith.laue.scan_settings import ScanSettings
 from mesolith.laue.solve import index_pattern
 from mesolith.numerics.rotations import quaternion_from_matrix
 from mesolith.records.laue_found import joined_found, joined_seeds
+from mesolith.records.laue_map import NO_PATTERN
 from mesolith.virtual.laue.patterns import twin_of
 from mesolith.virtual.laue.scan import point_spots
-from tests.laue.patterns import crystals, indexer, pattern, peaks_of, true_reciprocal
+from tests.laue.patterns import crystals, geometry, indexer, pattern, peaks_of, true_reciprocal
 from tests.laue.scans import POINTS, SETTINGS, small_scan
 from tests.laue.test_solve import SIGMA3, angles_deg
 
@@ -147,6 +150,19 @@ def test_lattices_named_alike_lie_close() -> None:
     np.testing.assert_allclose(reciprocal_lattices(small_scan().found.grains).shape[1:], (3, 3))
 
 
+def test_a_scan_of_nothing_has_an_empty_map() -> None:
+    made = small_scan()
+    nothing = index_rows(indexer(), made.raster, [], made.seeds)
+    again = index_rows(
+        indexer(), made.raster, made.lists[:1], made.seeds, earlier=(made.raster, nothing)
+    )
+    assert len(again) == 1
+    empty = map_of_scan(made.raster, nothing, geometry=geometry())
+    assert np.all(empty.status == NO_PATTERN)
+    assert len(empty.grains) == 0
+    assert np.isnan(boundary_distance(empty)).all()
+
+
 def test_wrong_use_is_told() -> None:
     made = small_scan()
     with pytest.raises(InvalidValueError, match="does not come after"):
@@ -154,6 +170,9 @@ def test_wrong_use_is_told() -> None:
     strange = replace(made.lists[0], pattern=made.lists[0].pattern + 5000)
     with pytest.raises(InvalidValueError, match="belong to no point"):
         index_rows(indexer(), made.raster, [strange], made.seeds)
+    other = replace(made.raster, pattern=made.raster.pattern + 5000)
+    with pytest.raises(InvalidValueError, match="no point of the earlier scan"):
+        index_rows(indexer(), made.raster, [], made.seeds, earlier=(other, made.found))
     with pytest.raises(InvalidValueError, match="cannot be indexed with"):
         ScanSettings(seed_step=0)
     with pytest.raises(InvalidValueError, match="without parts"):

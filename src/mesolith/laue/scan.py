@@ -144,12 +144,20 @@ class _Earlier:
 
     def __post_init__(self) -> None:
         point = {number: k for k, number in enumerate(self.scan.pattern.tolist())}
+        strange = [number for number in self.found.pattern.tolist() if number not in point]
+        if strange:
+            raise InvalidValueError(
+                f"pattern {strange[0]} belongs to no point of the earlier scan {self.scan.name}",
+                remedy="Give the earlier scan with what was found in it.",
+            )
         rows = [point[number] for number in self.found.pattern.tolist()]
         self.tree = cKDTree(np.stack([self.scan.x[rows], self.scan.y[rows]], axis=1))
         self.begin = np.concatenate([[0], np.cumsum(self.found.grains_at)])
 
     def lattices_at(self, x: float, y: float) -> FloatArray:
         """Reciprocal lattices (k, 3, 3) at the nearest point."""
+        if not len(self.found):
+            return np.zeros((0, 3, 3))
         at = int(self.tree.query((x, y))[1])
         vectors = self.found.grains.lattice_vectors[self.begin[at] : self.begin[at + 1]]
         return np.ascontiguousarray(np.swapaxes(np.linalg.inv(vectors), 1, 2))
