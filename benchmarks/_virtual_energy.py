@@ -13,7 +13,6 @@ import numpy as np
 from _harness import HERE, ROOT
 from _virtual_laue import (
     CUBIC,
-    LATTICE,
     MATERIAL,
     SPACE_GROUP,
     geometry_of,
@@ -134,9 +133,7 @@ def drawn_values(draw: str, rng: np.random.Generator, **overrides: float) -> dic
     """Numbers of one draw of priors.toml; ``overrides`` replace or, for noises, scale."""
     priors = _priors()[draw]
     drawn = {
-        name: drawn_value(rng, prior)
-        for name, prior in sorted(priors.items())
-        if name not in _OWN
+        name: drawn_value(rng, prior) for name, prior in sorted(priors.items()) if name not in _OWN
     }
     drawn["tilt"] = np.radians([drawn_value(rng, priors["tilt_deg"]) for _ in range(3)])
     drawn["centre_px"] = np.array([drawn_value(rng, priors["centre_px"]) for _ in range(2)])

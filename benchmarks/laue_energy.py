@@ -36,18 +36,18 @@ HALF, FIFTH = {"split": SPLIT, "second": 0.5}, {"split": SPLIT, "second": 0.2}
 # draw, part of the trials, what is told the trial
 ROWS: dict[str, tuple[str, float, dict[str, Any]]] = {
     "nominal": ("nominal", 1.0, {}),
-    "any six": ("nominal", 0.5, {"any_six": True}),
-    "with germanium": ("nominal", 0.5, {"reference": True}),
-    "half the noise": ("nominal", 0.5, {"noise": 0.5}),
+    "any six": ("nominal", 0.25, {"any_six": True}),
+    "with germanium": ("nominal", 0.25, {"reference": True}),
+    "half the noise": ("nominal", 0.25, {"noise": 0.5}),
     "wide": ("wide", 1.0, {}),
-    "split 50:50": ("nominal", 0.25, HALF),
-    "split 80:20": ("nominal", 0.25, FIFTH),
-    "wide split 50:50": ("wide", 0.25, HALF),
-    "wide split 80:20": ("wide", 0.25, FIFTH),
-    "misspecified": ("misspecified", 0.5, {}),
-    "misspecified split 80:20": ("misspecified", 0.25, FIFTH),
+    "split 50:50": ("nominal", 0.125, HALF),
+    "split 80:20": ("nominal", 0.125, FIFTH),
+    "wide split 50:50": ("wide", 0.125, HALF),
+    "wide split 80:20": ("wide", 0.125, FIFTH),
+    "misspecified": ("misspecified", 0.25, {}),
+    "misspecified split 80:20": ("misspecified", 0.125, FIFTH),
 }
-FULL = 600
+FULL = 1200
 RMS, COVERED, WIDTH, HALVED = 1e-4, (0.60, 0.76), 1.3, (0.4, 0.6)
 RESOLVED = {"nominal": 0.99, "wide": 0.95}
 SPLIT_RMS, ALARM = 1e-5, 0.01

@@ -113,9 +113,7 @@ def write_energy_stack(path: Path, frames: NDArray[np.uint16], energy: FloatArra
         file.attrs["default"], entry.attrs["default"] = "entry", "data"
         group.attrs["signal"], group.attrs["axes"] = "data", ["energy", ".", "."]
         group.create_dataset("energy", data=energy).attrs["units"] = "keV"
-        group.create_dataset(
-            "data", data=frames, chunks=(1, *frames.shape[1:]), compression="lzf"
-        )
+        group.create_dataset("data", data=frames, chunks=(1, *frames.shape[1:]), compression="lzf")
 
 
 def write_energy_log(path: Path, energy: FloatArray) -> None:

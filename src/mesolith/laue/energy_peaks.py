@@ -9,8 +9,8 @@ import numpy as np
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
 from mesolith.laue.energy_profile import (
-    Profiles,
     ProfileFit,
+    Profiles,
     fit_lopsided,
     fit_one,
     fit_two,
@@ -64,7 +64,8 @@ def energy_peaks(
             )
         )
     names = tuple(quantities(LatticeSplits))
-    columns = {name: np.array(column) for name, column in zip(names, zip(*rows), strict=True)}
+    table = zip(*rows, strict=True)
+    columns = {name: np.array(column) for name, column in zip(names, table, strict=True)}
     return _peaks(parts), LatticeSplits(**columns)
 
 

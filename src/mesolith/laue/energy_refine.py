@@ -8,16 +8,25 @@ import numpy as np
 
 from mesolith.axes import FloatArray, six_from_tensor
 from mesolith.errors import InvalidValueError
-from mesolith.laue.energy_model import ALONG, LATTICE, PARAMETERS, STRAIN, moved_reciprocal, predicted
+from mesolith.laue.energy_model import (
+    ALONG,
+    LATTICE,
+    PARAMETERS,
+    STRAIN,
+    moved_reciprocal,
+    predicted,
+)
 from mesolith.laue.strain import orientation_and_stretch
 
 OFFSET = PARAMETERS  # of the logged energies, eV
 _ALL = PARAMETERS + 1
 _STEPS = 6
 # deviatoric part of six components, the third left to the others
-_DEVIATORIC = np.eye(6) - np.outer([1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]) / 3.0
+_DEVIATORIC = (
+    np.eye(6) - np.outer([1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]) / 3.0
+)
 _FIVE = _DEVIATORIC[[0, 1, 3, 4, 5]]
-_ONE_LATTICE = np.eye(_ALL)[:, : PARAMETERS]
+_ONE_LATTICE = np.eye(_ALL)[:, :PARAMETERS]
 # a reference crystal: rotation, size, shift, offset
 _REFERENCE = np.stack(
     [
@@ -156,9 +165,7 @@ def _system(
             observed.energy + 1e-3 * offset - scanned.energy,
         ]
     )
-    weight = 1.0 / np.sqrt(
-        np.concatenate([observed.variance.ravel(), observed.energy_variance])
-    )
+    weight = 1.0 / np.sqrt(np.concatenate([observed.variance.ravel(), observed.energy_variance]))
     return residual * weight, jacobian * weight[:, None], modes * weight[:, None]
 
 
@@ -172,7 +179,8 @@ def _beliefs(
     known: bool,
 ) -> tuple[FloatArray, FloatArray]:
     """Residuals and derivatives of what is believed, as further observations."""
-    _, stretch = orientation_and_stretch(np.linalg.inv(g).T, reference)
+    vectors: FloatArray = np.linalg.inv(g).T.astype(np.float64)
+    _, stretch = orientation_and_stretch(vectors, reference)
     six = six_from_tensor(stretch - np.eye(3))
     unit = np.eye(_ALL)
     pull, rows = [-along / beliefs.along], [unit[ALONG] / beliefs.along]

@@ -26,8 +26,8 @@ class EnergySettings:
     ``spot_error_px``
         Of a spot in monochromatic pictures where the scan states none.
     ``strain_sigma``
-        As given to the indexing: what each component of the deviatoric strain is believed to
-        have before it is seen.
+        What each component of the deviatoric strain is believed to have before it is seen. Wider
+        than in the indexing: a pattern that was chosen for a scan has many spots.
     ``false_alarm``
         Two lattices are reported where one would look so rarely like two.
     ``reference_sigma``
@@ -42,7 +42,7 @@ class EnergySettings:
     distance_um: float = 0.0
     position_error_px: float = 0.15
     spot_error_px: float = 0.15
-    strain_sigma: float = 4e-4
+    strain_sigma: float = 1e-3
     false_alarm: float = 1e-3
     reference_sigma: float = 0.0
 

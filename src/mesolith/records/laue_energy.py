@@ -1,4 +1,4 @@
-"""Energy scans of Laue spots: profiles against photon energy, their peaks, and lattices with size."""
+"""Energy scans of Laue spots: profiles against energy, their peaks, and lattices with size."""
 
 from __future__ import annotations
 
@@ -58,10 +58,14 @@ class EnergyScan(Record):
                 remedy="Energies of the log are wanted in keV.",
             )
         if np.any(np.diff(self.reflection) < 0) or np.any(np.diff(self.point) < 0):
-            raise InvalidValueError("rows of an EnergyScan are not in order of reflection and point")
+            raise InvalidValueError(
+                "rows of an EnergyScan are not in order of reflection and point"
+            )
         known = len(self.point)
         if self.reflection.size and not 0 <= self.reflection.min() <= self.reflection.max() < known:
-            raise InvalidValueError("EnergyScan.reflection points to a reflection that is not listed")
+            raise InvalidValueError(
+                "EnergyScan.reflection points to a reflection that is not listed"
+            )
 
     def standard_error(self, name: str) -> FloatArray | None:
         """Standard error of fast and slow (px) from the covariance."""
@@ -118,7 +122,9 @@ class LatticeSplits(Record):
     plot: ClassVar[tuple[str, str] | None] = ("split", "point")
 
     point: IntArray = quantity("point of the sample", shape=("point",), dtype="int64")
-    split: FloatArray = quantity("relative split of two lattices", shape=("point",), error="split_se")
+    split: FloatArray = quantity(
+        "relative split of two lattices", shape=("point",), error="split_se"
+    )
     split_se: FloatArray = quantity("standard error of it", shape=("point",))
     share: FloatArray = quantity("part of the larger lattice", shape=("point",), error="share_se")
     share_se: FloatArray = quantity("standard error of it", shape=("point",))
@@ -200,14 +206,14 @@ class SizedLattices(Record):
             raise InvalidValueError("SizedLattices.lattice_vectors are not right-handed")
         third = np.trace(self.strain, axis1=1, axis2=2) / 3.0
         if np.any(np.abs(third - self.hydrostatic) > 1e-9):
-            raise InvalidValueError("SizedLattices.hydrostatic is not a third of the strain's trace")
+            raise InvalidValueError(
+                "SizedLattices.hydrostatic is not a third of the strain's trace"
+            )
 
     def standard_error(self, name: str) -> FloatArray | None:
         """Random standard error of a field; of the strain (lattice, 3, 3) from the covariance."""
         if name == "strain":
-            return tensor_from_six(
-                np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2)[:, 3:])
-            )
+            return tensor_from_six(np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2)[:, 3:]))
         return Record.standard_error(self, name)
 
     def total_error(self, name: str) -> FloatArray:

@@ -154,7 +154,8 @@ def lit_blocks(
     """The blocks that one reflection sees, and where and at which energy each reflects.
 
     Depths are equal parts of what is reflected; turns and stretches are even parts of their
-    distributions and come in opposite pairs, so that their means are those of the crystal. Blocks behind the panel raise `InvalidValueError`.
+    distributions and come in opposite pairs, so that their means are those of the crystal. Blocks
+    behind the panel raise `InvalidValueError`.
     """
     vectors = crystals.lattice_vectors(reflections.lattice_angstrom)[row]
     rate = _rate(vectors, hkl, reflections, station)
@@ -244,9 +245,7 @@ def _relative(blocks: Blocks, energy: FloatArray, plan: EnergyPlan) -> FloatArra
     return np.asarray(given / max(float(given.sum(axis=1).max()), 1e-30))
 
 
-def _cloud(
-    rng: np.random.Generator, pairs: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _cloud(rng: np.random.Generator, pairs: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Turns (n, 3), stretches (n,) of unit spread, and shares of depth (n,); n is twice pairs."""
     spread = np.stack([_even_normal(rng, pairs) for _ in range(4)], axis=1)
     spread = np.concatenate([spread, -spread])
