@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -32,9 +33,15 @@ class ScannedPoint:
     spots: list[ScannedSpot]
 
 
-def phase(geometry: LaueGeometry) -> LaueReflections:
+@cache
+def phase() -> LaueReflections:
+    """LLZO as the analysis knows it, for panels around 90 deg."""
     return laue_reflections(
-        CIF, name="LLZO", space_group=230, lattice=CUBIC, two_theta=geometry.two_theta
+        CIF,
+        name="LLZO",
+        space_group=230,
+        lattice=CUBIC,
+        two_theta=(np.radians(58), np.radians(122)),
     )
 
 

@@ -29,7 +29,7 @@ SETTINGS = EnergySettings()
 
 @pytest.fixture(scope="module")
 def reflections() -> LaueReflections:
-    return phase(geometry())
+    return phase()
 
 
 def answer(

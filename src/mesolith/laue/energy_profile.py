@@ -24,7 +24,8 @@ _HALF = 2.0 * math.log(2.0)
 _LEAST_BACKGROUND = 1e-3
 # first guesses of the split, in widths, and of the larger lattice's share
 _SPLITS, _SHARES = (1.0, 2.0, 3.5, 6.0, 9.0), (0.2, 0.5, 0.8)
-_TRIAL_STEPS = 4
+# a good model ends after 20 steps; one that does not fit may creep on for nothing
+_TRIAL_STEPS, _MOST_STEPS = 4, 40
 # where two may be apart, a single shape's tails are theirs
 _APART = 3.0
 
@@ -77,7 +78,7 @@ class Profiles:
 def fit_one(profiles: Profiles) -> ProfileFit:
     """Best fit of one lattice."""
     start = np.append(_first_guess(profiles), 0.1)
-    return _finished(profiles, _fitted(profiles, start, ONE, 200), ONE)
+    return _finished(profiles, _fitted(profiles, start, ONE, _MOST_STEPS), ONE)
 
 
 def fit_two(profiles: Profiles, one: ProfileFit) -> ProfileFit:
@@ -98,14 +99,14 @@ def fit_two(profiles: Profiles, one: ProfileFit) -> ProfileFit:
                 own[:, 1] += math.log(max(1.0 - 0.2 * widths, 0.4))
             trials.append(_fitted(profiles, start, TWO, _TRIAL_STEPS))
     trials.sort(key=lambda trial: trial[1])
-    ends = [_fitted(profiles, values, TWO, 200) for values, _ in trials[:2]]
+    ends = [_fitted(profiles, values, TWO, _MOST_STEPS) for values, _ in trials[:2]]
     return _finished(profiles, min(ends, key=lambda end: end[1]), TWO)
 
 
 def fit_lopsided(profiles: Profiles, one: ProfileFit) -> ProfileFit:
     """Best fit of one lattice whose profiles each have a wider and a narrower side."""
     start = np.concatenate([one.values, np.zeros(len(profiles.guess))])
-    return _finished(profiles, _fitted(profiles, start, LOPSIDED, 100), LOPSIDED)
+    return _finished(profiles, _fitted(profiles, start, LOPSIDED, _MOST_STEPS), LOPSIDED)
 
 
 def expected_counts(
