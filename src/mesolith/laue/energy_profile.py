@@ -154,7 +154,7 @@ def _expected(profiles: Profiles, values: FloatArray, kind: int) -> tuple[FloatA
         side = np.sign(profiles.offset - centre)
         width = width * np.exp(side * values[_OWN * count + 1 :][which])
     z = (profiles.offset - centre) / width
-    first, by_first, by_tail = _shape(z, tail)
+    first, by_first, by_tail = profile_shape(z, tail)
     profile = (1.0 - share) * first
     by_centre = -(1.0 - share) * by_first / width
     by_width = -(1.0 - share) * by_first * z
@@ -164,7 +164,7 @@ def _expected(profiles: Profiles, values: FloatArray, kind: int) -> tuple[FloatA
     if kind == TWO:
         other = (1.0 + centre) / (1.0 + split) - 1.0
         z = (profiles.offset - other) / width
-        second, by_second, by_tail = _shape(z, tail)
+        second, by_second, by_tail = profile_shape(z, tail)
         profile = profile + share * second
         by_centre = by_centre - share * by_second / width / (1.0 + split)
         by_width = by_width - share * by_second * z
@@ -178,7 +178,7 @@ def _expected(profiles: Profiles, values: FloatArray, kind: int) -> tuple[FloatA
     return background + height * profile, np.where(np.abs(slope) < _NOTHING, 0.0, slope)
 
 
-def _shape(z: FloatArray, tail: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def profile_shape(z: FloatArray, tail: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Profile of height 1, its derivatives by z and by the Lorentzian part; one half width."""
     gauss = np.exp(-0.5 * z**2)
     lorentz = 1.0 / (1.0 + z**2 / _HALF)
