@@ -60,7 +60,8 @@ def energy_drawing(
                 letter(axes, "a", left_mm=11.0)
             if k % 3 == 0:
                 axes.set_ylabel("counts a step")
-            if k + 3 >= len(own):
+            # one label a row: three of them would run into each other
+            if k == min(3 * ((len(own) - 1) // 3) + 1, len(own) - 1):
                 axes.set_xlabel("energy less mean (eV)")
         axes = axes_mm(figure, 113, 11, 64, 72)
         _line(axes, lattices, distance, point)
@@ -102,13 +103,9 @@ def _profile(axes: Any, scan: EnergyScan, peaks: EnergyPeaks, row: int, tail: fl
     if len(rows) > 1:
         for part, colour in zip(parts, _COMPONENTS, strict=True):
             axes.fill_between(
-                1e3 * (fine - middle),
-                background,
-                background + part,
-                color=colour,
-                alpha=0.35,
-                lw=0.0,
-            )
+                *(1e3 * (fine - middle), background, background + part),
+                color=colour, alpha=0.35, linewidth=0.0,
+            )  # fmt: skip
     axes.plot(
         1e3 * (fine - middle),
         background + parts.sum(axis=0),
@@ -189,8 +186,9 @@ def _caption(
     if splits.resolved[split]:
         verdict = (
             f"They show two lattices {splits.split[split]:.3g} ± {splits.split_se[split]:.1g} "
-            f"apart, {splits.share[split]:.0%} of the counts from the larger one; a single lattice looks like "
-            f"that with a probability below {max(splits.false_probability[split], 1e-12):.0e}."
+            f"apart, {splits.share[split]:.0%} of the counts from the larger one; a single lattice "
+            "looks like that with a probability below "
+            f"{max(splits.false_probability[split], 1e-12):.0e}."
         )
     else:
         verdict = "One lattice describes them."
