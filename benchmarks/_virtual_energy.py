@@ -51,6 +51,8 @@ from mesolith.virtual.laue.station import LaueStation
 GERMANIUM = ROOT / "tests" / "laue" / "germanium.cif"
 GERMANIUM_LATTICE, GERMANIUM_GROUP = 5.6575, 227
 _OWN = ("tilt_deg", "centre_px")
+# energies of LLZO's reflections, keV, and of how many good ones any six are taken
+_RANGE, _ANY = (8.0, 20.0), 15
 # germanium is turned until so many of its spots have such energies, keV
 _REFERENCE_SPOTS, _BAND, _CRYSTALS = 8, (6.0, 23.0), 60
 # what a halved noise halves
@@ -221,7 +223,7 @@ def trial(
     reference: bool = False,
     noise: float = 1.0,
 ) -> Answer | None:
-    """One grain, six reflections; None where the white pattern was not indexed."""
+    """One grain, six reflections; None where its white pattern was not indexed or has too few."""
     rng = np.random.default_rng([seed, 0xE9E2])
     drawn = drawn_values(draw, rng, noise=noise)
     station = drawn_station(drawn)
@@ -245,7 +247,9 @@ def trial(
     if found is None:
         return None
     point, geometry = found
-    rows = reflections_to_scan(geometry, point, 24 if any_six else 6, settings)
+    if np.sum(_scannable(point, _RANGE)) < (_ANY if any_six else 6):
+        return None
+    rows = reflections_to_scan(geometry, point, _ANY if any_six else 6, settings)
     rows = np.sort(rng.permutation(rows)[:6]) if any_six else rows
     scan = scanned(crystals, phase, station, point, rows, plan, rng)
     peaks, splits = energy_peaks(scan, settings)
@@ -289,7 +293,7 @@ def _calibrated(
     for _ in range(_CRYSTALS):
         crystals = random_crystals(rng, (1.0,), strain=0.0)
         found = indexed_point(crystals, phase, beside, drawn["sigma_px"], rng)
-        if found is None or np.sum(_scannable(found[0])) < _REFERENCE_SPOTS:
+        if found is None or np.sum(_scannable(found[0], _BAND)) < _REFERENCE_SPOTS:
             continue
         point, geometry = found
         rows = reflections_to_scan(
@@ -304,9 +308,9 @@ def _calibrated(
     return None
 
 
-def _scannable(point: IndexedPoint) -> NDArray[np.bool_]:
+def _scannable(point: IndexedPoint, band: tuple[float, float]) -> NDArray[np.bool_]:
     assignment = point.found.assignment
-    inside = (assignment.energy > _BAND[0]) & (assignment.energy < _BAND[1])
+    inside = (assignment.energy > band[0]) & (assignment.energy < band[1])
     return inside & ~assignment.shared & (assignment.weight > 0.0) & (assignment.grain == 0)
 
 

@@ -105,7 +105,7 @@ def described(timed: Sequence[tuple[Answer | None, float]], split: float) -> dic
     counted = as_planted(found, split)
     entry: dict[str, Any] = {
         "trials": len(timed),
-        "not_indexed": len(timed) - len(found),
+        "not_measured": len(timed) - len(found),
         **coverage(counted),
         "random": float(np.median(np.concatenate([answer.random for answer in counted]))),
         "along_um": rms(np.array([answer.along_error for answer in counted])),
@@ -178,7 +178,7 @@ def failures(rows: dict[str, dict[str, Any]], together: dict[str, dict[str, Any]
             missed.append(f"{row}: {entry['resolved']:.1%} resolved")
         if planted and draw == "nominal" and entry["split_rms"] > SPLIT_RMS:
             missed.append(f"{row}: split within {entry['split_rms']:.1e}")
-        found = entry["trials"] - entry["not_indexed"]
+        found = entry["trials"] - entry["not_measured"]
         if not planted and entry["alarms"] > binom.ppf(0.999, found, ALARM):
             missed.append(f"{row}: {entry['alarms']} alarms at {ALARM:.0%} in {found}")
     if {"nominal", "half the noise"} <= set(rows):
