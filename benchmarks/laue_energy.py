@@ -206,7 +206,7 @@ def said(entry: dict[str, Any]) -> str:
 def show(row: str, entry: dict[str, Any]) -> None:
     print(
         f"{row:26s} {said(entry)}; random {entry['random']:.2e}; two in {entry['resolved']:.1%}, "
-        f"{entry['alarms']} alarms at {ALARM:.0%} of {entry['trials'] - entry['not_indexed']}; "
+        f"{entry['alarms']} alarms at {ALARM:.0%} of {entry['trials'] - entry['not_measured']}; "
         f"{entry['milliseconds']:.0f} CPU-ms",
         flush=True,
     )
