@@ -20,11 +20,13 @@ from mesolith.records.field import quantities
 from mesolith.records.laue_energy import EnergyPeaks, EnergyScan, LatticeSplits
 
 _FEWEST_STEPS = 8
-# Share of single lattices whose gain exceeds g: at most this factor times exp(-g). In 500 virtual
-# scans of four to eight reflections and 120 to 3,000 counts it rose from 1.8 (g = 1) over 2.8
-# (g = 3) to 4 (g = 5 and 6, where 13 and 5 scans are left). It hangs on the first guesses of
-# `fit_two`: measure it anew when they change.
-_CHANCE = 4.0
+# Share of single lattices that gain more than g by a second one at least two widths away: at most
+# this factor times exp(-g). In 1,100 virtual scans of four to eight reflections and 120 to 3,000
+# counts it was 1.0 to 1.3 for every g up to 4, where 25 scans are left. It hangs on the first
+# guesses of `fit_two`: measure it anew when they change.
+_CHANCE = 1.3
+# two equal peaks closer than so many widths have one top
+_SPARROW = 2.0
 
 
 def energy_peaks(
@@ -38,7 +40,8 @@ def energy_peaks(
     much log-likelihood more rarely than ``false_alarm``; gains are divided by the scatter of the
     profiles first. A lattice whose size varies with depth makes lopsided profiles, so two must
     also do better than one with a side wider than the other at each reflection, which is charged
-    1 for each side.
+    1 for each side. Two that lie closer than two widths are not reported: they make one peak with
+    a broad top, and blocks of one lattice make those, too.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def energy_peaks(
         two = fit_two(profiles, one)
         lopsided = fit_lopsided(profiles, one)
         gain, skew = _gains(one, two, lopsided)
-        chance = chance_of_gain(gain)
+        chance = chance_of_gain(gain) if _apart(two) else 1.0
         resolved = chance < settings.false_alarm
         chosen = two if resolved else one
         parts.append((own, 2 if resolved else 1, chosen))
@@ -76,6 +79,11 @@ def _gains(one: ProfileFit, two: ProfileFit, lopsided: ProfileFit) -> tuple[floa
     gain = 0.5 * (one.deviance - two.deviance) / two.scatter
     skew = 0.5 * (one.deviance - lopsided.deviance) / lopsided.scatter - len(one.energy)
     return max(gain - max(skew, 0.0), 0.0), skew
+
+
+def _apart(two: ProfileFit) -> bool:
+    """Whether the two lattices' peaks would have a top each, were they equal."""
+    return bool(two.split > _SPARROW * np.median(two.width / two.energy))
 
 
 def chance_of_gain(gain: float) -> float:

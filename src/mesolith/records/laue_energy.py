@@ -111,10 +111,10 @@ class LatticeSplits(Record):
     ``split`` is the larger lattice over the smaller one, less one; ``share`` the larger one's
     part; NaN where two do not fit at all. ``gain`` is what two components add to the
     log-likelihood of a single one, lopsided where that is better, divided by the scatter of the
-    profiles. ``false_probability`` is how often a single lattice gains as much; ``resolved``: it
-    is below the limit, and two are reported. ``lopsided`` is what a single lattice gains by
-    profiles with unequal sides, less 1 for each reflection: above 3 its size varies, perhaps with
-    depth.
+    profiles. ``false_probability`` is how often a single lattice gains as much, 1 where the two
+    lie closer than two widths; ``resolved``: it is below the limit, and two are reported.
+    ``lopsided`` is what a single lattice gains by profiles with unequal sides, less 1 for each
+    reflection: above 3 its size varies, perhaps with depth.
     ``tail`` is the part of the profile's shape that is Lorentzian, ``scatter`` the mean squared
     residual of the profiles over that of counting.
     """
