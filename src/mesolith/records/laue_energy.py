@@ -109,10 +109,11 @@ class LatticeSplits(Record):
     """Whether the profiles of a point show one lattice or two, one row a point.
 
     ``split`` is the larger lattice over the smaller one, less one; ``share`` the larger one's
-    part; NaN where two do not fit at all. ``gain`` is what two components add to the
-    log-likelihood of a single one, lopsided where that is better, divided by the scatter of the
-    profiles. ``false_probability`` is how often a single lattice gains as much, 1 where the two
-    lie closer than two widths; ``resolved``: it is below the limit, and two are reported.
+    part; their errors are infinite where two do not fit at all. ``gain`` is what two components
+    add to the log-likelihood of a single one, lopsided where that is better, divided by the
+    scatter of the profiles. ``false_probability`` is how often a single lattice gains as much, 1
+    where the two lie closer than two widths; ``resolved``: it is below the limit, and two are
+    reported.
     ``lopsided`` is what a single lattice gains by profiles with unequal sides, less 1 for each
     reflection: above 3 its size varies, perhaps with depth.
     ``tail`` is the part of the profile's shape that is Lorentzian, ``scatter`` the mean squared
