@@ -40,11 +40,13 @@ from _virtual_frames import HEIGHT, Scene
 from mesolith.axes import FloatArray
 from mesolith.hedm.calibrate import calibrate_station
 from mesolith.hedm.calibrate_grains import GrainCalibration, GrainSpots
+from mesolith.hedm.calibrate_spots import mean_height
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
 from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.ring_choice import STRONGEST, rings_of_materials
 from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.parameters import moved
 from mesolith.instrument.scattering import laboratory_from_spots, scattering_vectors
 from mesolith.materials.loader import load_material
 from mesolith.records.spots import Spots
@@ -114,7 +116,13 @@ def phase_of(scene: Scene) -> PhaseRings:
     material = replace(load_material("LLZTO-I-43d"), lattice=cubic)
     believed = instrument_of(scene.believed, height=HEIGHT)
     (phase,) = rings_of_materials(
-        material, None, believed, first_ring=1, count=None, strongest=STRONGEST
+        material,
+        None,
+        believed,
+        first_ring=1,
+        count=None,
+        strongest=STRONGEST,
+        strain=IndexSettings().strain,
     )
     return phase
 
@@ -132,6 +140,9 @@ def analysed(scene: Scene, spots: Spots) -> tuple[GrainCalibration, IndexedLayer
         believed, spots, phase.spacing, find_grains, radius=settings.sample_radius
     )
     instrument = calibration.calibration.instrument
+    layer = index_spots(spots, instrument, (phase,), settings)
+    # z = 0 is the middle of the lit volume, as a run has it
+    instrument = moved(instrument, {"shift_z": -mean_height(layer.grains)})
     return calibration, index_spots(spots, instrument, (phase,), settings)
 
 

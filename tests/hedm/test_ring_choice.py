@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mesolith.hedm.ring_choice import reflection_strengths, rings_in_reach, rings_of_materials
+from mesolith.hedm.ring_choice import (
+    reflection_strengths,
+    rings_in_reach,
+    rings_of_materials,
+    strongest_rings,
+)
 from mesolith.instrument.ring_coverage import ring_coverage
 from mesolith.materials.loader import load_material
 from mesolith.virtual.hedm.station import Station
@@ -17,7 +22,10 @@ INSTRUMENT = instrument_of(Station())
 
 def _squares(**asked: int | None) -> list[int]:
     (phase,) = rings_of_materials(
-        MATERIAL, None, INSTRUMENT, **({"first_ring": 1, "count": None, "strongest": 5} | asked)
+        MATERIAL,
+        None,
+        INSTRUMENT,
+        **({"first_ring": 1, "count": None, "strongest": 5, "strain": 2.5e-3} | asked),
     )
     return [int((phase.hkl[phase.ring == row][0] ** 2).sum()) for row in range(len(phase.spacing))]
 
@@ -49,6 +57,16 @@ def test_rings_beyond_the_detector_are_not_chosen() -> None:
     assert ring_coverage(far, fewer.spacing)[-1] >= 0.5
 
 
+def test_rings_that_strain_could_exchange_are_left_out() -> None:
+    rings = rings_in_reach(MATERIAL, INSTRUMENT, first_ring=1, count=None)
+    far, near = (
+        strongest_rings(rings, MATERIAL, INSTRUMENT, strongest=16, strain=strain)
+        for strain in (2.5e-3, 1.5e-2)
+    )
+    assert len(near.spacing) < len(far.spacing) == 16
+    assert np.diff(np.log(near.spacing)).max() < -2.0 * 1.5e-2
+
+
 def test_strengths_go_with_structure_and_lorentz_factors() -> None:
     rings = rings_in_reach(MATERIAL, INSTRUMENT, first_ring=1, count=7)
     strength = reflection_strengths(rings, MATERIAL, INSTRUMENT)
@@ -64,6 +82,7 @@ def test_a_second_phase_has_its_own_strongest_rings_in_the_same_reach() -> None:
         first_ring=1,
         count=8,
         strongest=4,
+        strain=2.5e-3,
     )
     assert len(one.spacing) == len(two.spacing) == 4
     assert two.spacing.min() == pytest.approx(one.spacing.min(), rel=0.01)

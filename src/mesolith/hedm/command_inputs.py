@@ -310,6 +310,7 @@ def phases_of_options(
         first_ring=arguments.first_ring,
         count=count,
         strongest=strongest,
+        strain=arguments.strain,
         least_d=smallest_spacing(spots, instrument),
     )
 

@@ -81,6 +81,7 @@ def phases_of(work: Work, instrument: Instrument) -> tuple[PhaseRings, ...]:
         electrolyte_material(work, "electrolyte.second_phase"),
         instrument,
         strongest=int(work.settings["frames.strongest"]),
+        strain=float(work.settings["frames.strain"]),
         **_window(work),
     )
 

@@ -18,6 +18,7 @@ STRONGEST = 12
 _FARTHEST = 24  # rings from the first on that are looked at where no number is given
 _ON_DETECTOR = 0.5  # of a ring's azimuths
 _FEWEST = 7  # rings that are named where none is on the detector
+_SEEN = 0.01  # of the strongest: what may be mistaken for another ring's
 _SAME = 0.01  # of a spacing, within which rings of two phases are one
 
 
@@ -62,11 +63,17 @@ def smallest_spacing(spots: Spots, instrument: Instrument) -> float:
 
 
 def strongest_rings(
-    rings: PhaseRings, material: Material, instrument: Instrument, *, strongest: int
+    rings: PhaseRings,
+    material: Material,
+    instrument: Instrument,
+    *,
+    strongest: int,
+    strain: float = 0.0,
 ) -> PhaseRings:
     """The rings with the strongest reflections, by structure factor and Lorentz factor.
 
-    A reflection counts, not the ring: what a grain shows of {400} is one bright spot. All rings
+    A reflection counts, not the ring: what a grain shows of {400} is one bright spot. Rings that
+    a ``strain`` of either sign could exchange for another that is seen are left out. All rings
     where no more are there, and the inner ones of a material without atoms.
     """
     if len(rings.spacing) <= strongest:
@@ -75,8 +82,11 @@ def strongest_rings(
         strength = reflection_strengths(rings, material, instrument)
     except FileFormatError:
         strength = rings.spacing
-    best = np.argsort(-strength, kind="stable")[:strongest]
-    return some_rings(rings, np.isin(np.arange(len(strength)), best))
+    seen = np.flatnonzero(strength >= _SEEN * strength.max())
+    apart = np.diff(np.log(rings.spacing[seen]), prepend=np.inf, append=-np.inf)
+    alone = seen[np.minimum(-apart[:-1], -apart[1:]) > 2.0 * strain]
+    order = alone[np.argsort(-strength[alone], kind="stable")]
+    return some_rings(rings, np.isin(np.arange(len(strength)), order[:strongest]))
 
 
 def reflection_strengths(
@@ -97,16 +107,19 @@ def rings_of_materials(
     first_ring: int,
     count: int | None,
     strongest: int,
+    strain: float,
     least_d: float = 0.0,
 ) -> tuple[PhaseRings, ...]:
     """The rings of a material that are indexed, and those of a second one between them."""
     reach = rings_in_reach(
         material, instrument, first_ring=first_ring, count=count, least_d=least_d
     )
-    found = [strongest_rings(reach, material, instrument, strongest=strongest)]
+    found = [strongest_rings(reach, material, instrument, strongest=strongest, strain=strain)]
     if second is not None:
         low, high = reach.spacing.min() * (1.0 - _SAME), reach.spacing.max() * (1.0 + _SAME)
         whole = phase_rings(second.name, second.space_group, second.lattice, d_min=float(low))
         inside = some_rings(whole, whole.spacing <= high)
-        found.append(strongest_rings(inside, second, instrument, strongest=strongest))
+        found.append(
+            strongest_rings(inside, second, instrument, strongest=strongest, strain=strain)
+        )
     return tuple(found)
