@@ -51,7 +51,9 @@ FRAME_FORMATS = (
         "stack", "HDF5 or NeXus stack (.h5)", "mesolith.io.frames_hdf5:recognise_frame_stack"
     ),
     FrameFormat(
-        "image", "TIFF, CBF or EDF, one or more files", "mesolith.io.frames_image:recognise_image"
+        "image",
+        "TIFF, CBF, EDF or JPEG 2000, one or more files",
+        "mesolith.io.frames_image:recognise_image",
     ),
 )
 
@@ -101,7 +103,7 @@ def open_frames(
     files = [paths] if isinstance(paths, Path) else list(paths)
     if not files:
         raise empty_series("frames")
-    places = _places(files, allow_partial)
+    places = places_by_number(files, allow_partial)
     sources = _sources(files, dataset, allow_partial)
     source = sources[0] if len(sources) == 1 else _chained(sources)
     omega = None
@@ -122,10 +124,16 @@ def open_frames(
     )
 
 
-def open_source(path: Path, *, dataset: str | None = None) -> FrameSource:
-    """Frames of one file as it holds them, in its own order; raises as `open_frames` does."""
-    (source,) = _sources([path], dataset, False)
-    return source
+def open_source(
+    paths: Sequence[Path] | Path, *, dataset: str | None = None, angles: bool = True
+) -> FrameSource:
+    """Frames of files as these hold them, in their own order; raises as `open_frames` does.
+
+    Without ``angles`` those of pictures are not looked for, and their headers are not read.
+    """
+    files = [paths] if isinstance(paths, Path) else list(paths)
+    sources = _sources(files, dataset, False, angles)
+    return sources[0] if len(sources) == 1 else _chained(sources)
 
 
 def format_of(path: Path) -> str:
@@ -175,11 +183,13 @@ def _of_size(image: Image, source: FrameSource, path: Path, name: str) -> Image:
     return image
 
 
-def _sources(files: Sequence[Path], dataset: str | None, allow_partial: bool) -> list[FrameSource]:
+def _sources(
+    files: Sequence[Path], dataset: str | None, allow_partial: bool, angles: bool = True
+) -> list[FrameSource]:
     """One source a file; one for all where a file is a picture."""
     name = format_of(files[0])
     if name == "image":
-        return [open_images(files)]
+        return [open_images(files, angles=angles)]
     if name == "ge":
         return [open_ge(path, allow_partial=allow_partial) for path in files]
     if name == "frame-cache":
@@ -235,10 +245,10 @@ def _chained(sources: Sequence[FrameSource]) -> FrameSource:
     )
 
 
-def _places(files: Sequence[Path], allow_partial: bool) -> IntArray:
+def places_by_number(files: Sequence[Path], allow_partial: bool) -> IntArray:
     """Place of each file in the measurement, from 0, by the last numbers in the names.
 
-    Files without numbers follow each other.
+    Files without numbers follow each other. Raises ``DuplicateError`` and ``MissingFrameError``.
     """
     found = [_NUMBER.search(path.stem) for path in files]
     numbers = np.array([int(match.group(1)) for match in found if match is not None])

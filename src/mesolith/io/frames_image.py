@@ -1,4 +1,4 @@
-"""Frames in picture files (TIFF, CBF, EDF), usually one a file, through fabio."""
+"""Frames in picture files (TIFF, CBF, EDF, JPEG 2000), usually one a file, through fabio."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ from mesolith.io.frame_source import (
 )
 
 _TIFF = (b"II*\x00", b"MM\x00*")
+_JPEG_2000 = (b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_JPEG_2000_END = b"\xff\xd9"
+# boxes of notes may follow the picture
+_JPEG_2000_TAIL = 4096
 _CBF = re.compile(rb"^(?:###CBF|_array_data\.|data_[^\n]*\r?\n)")
 _EDF = re.compile(rb"^\s*\{[^}]*?(?:HeaderID|EDF_|ByteOrder|Dim_1)", re.DOTALL)
 _ANGLE = re.compile(r"Start_angle\s+([-+.\deE]+)")
@@ -34,17 +38,18 @@ _CUTOFF = re.compile(r"Count_cutoff\s+(\d+)")
 
 
 def recognise_image(path: Path, head: bytes) -> float:
-    """1 for the first bytes of TIFF, CBF or EDF."""
-    if head.startswith(_TIFF) or (_CBF.match(head) and b"CBF" in head[:4096]):
+    """1 for the first bytes of TIFF, MCCD, CBF, EDF or JPEG 2000."""
+    if head.startswith((*_TIFF, *_JPEG_2000)) or (_CBF.match(head) and b"CBF" in head[:4096]):
         return 1.0
     return 1.0 if _EDF.match(head) else 0.0
 
 
-def open_images(paths: Sequence[Path]) -> FrameSource:
+def open_images(paths: Sequence[Path], *, angles: bool = True) -> FrameSource:
     """Frames of picture files, in the order given; an EDF or TIFF may hold several.
 
     Angles are taken from the header where it states them: ``Start_angle`` and
-    ``Angle_increment`` of CBF, the motor ``omega`` of EDF (the start of a frame).
+    ``Angle_increment`` of CBF, the motor ``omega`` of EDF (the start of a frame). Without
+    ``angles`` only the first header is read, and each file holds as many frames as the first.
 
     Raises
     ------
@@ -66,9 +71,9 @@ def open_images(paths: Sequence[Path]) -> FrameSource:
         not_empty(path)
         # headers of one-frame files are read with the frames, unless they hold the angle
         picture = first if path == paths[0] else None
-        if first.nframes > 1 or _omega_of(first.header) is not None:
+        if angles and (first.nframes > 1 or _omega_of(first.header) is not None):
             picture = _opened(path)
-        frames = picture.nframes if picture is not None else 1
+        frames = (picture or first).nframes
         for k in range(frames):
             index.append((path, k))
             header = picture.get_frame(k).header if picture is not None else {}
@@ -81,7 +86,7 @@ def open_images(paths: Sequence[Path]) -> FrameSource:
         dtype=counts.dtype,
         count=len(index),
         read=partial(_read, index, shape),
-        omega=_edges(omega),
+        omega=_edges(omega) if angles else None,
         saturation=float(count_cutoff.group(1)) if count_cutoff else None,
         mask=counts < 0 if counts.dtype.kind == "i" and np.any(counts < 0) else None,
     )
@@ -92,7 +97,7 @@ def import_fabio(where: str) -> Any:
     try:
         import fabio
     except ImportError:
-        raise missing_frames_extra("reading TIFF, CBF and EDF", where) from None
+        raise missing_frames_extra("reading TIFF, CBF, EDF and JPEG 2000", where) from None
     return fabio
 
 
@@ -105,6 +110,9 @@ def _opened(path: Path) -> Any:
         raise _damaged(path, f"the picture cannot be read ({error})") from error
     if picture.data is None:
         raise _damaged(path, "the picture cannot be read")
+    with path.open("rb") as file:
+        if file.read(12).startswith(_JPEG_2000) and not _ends(path):
+            raise _damaged(path, "the picture ends before its last mark")
     needed = picture.data.nbytes * picture.nframes
     # fabio fills what is cut off an EDF file with zeros
     if isinstance(picture, fabio.edfimage.EdfImage) and "COMPRESSION" not in {
@@ -114,6 +122,14 @@ def _opened(path: Path) -> Any:
         if path.suffix not in (".gz", ".bz2") and size < needed:
             raise _damaged(path, f"{size} of at least {needed} bytes are there")
     return picture
+
+
+def _ends(path: Path) -> bool:
+    """Whether a JPEG 2000 file holds the end of its codestream: decoders do without it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - _JPEG_2000_TAIL))
+        return _JPEG_2000_END in file.read()
 
 
 def _damaged(path: Path, what: str) -> TruncatedFileError:
