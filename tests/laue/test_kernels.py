@@ -11,7 +11,7 @@ from scipy.stats import binom
 from mesolith.axes import FloatArray
 from mesolith.laue._kernels_match import cells_of, nearest_peaks, one_spot_a_peak
 from mesolith.laue._kernels_refine import apply_step, normal_equations, place_and_slope
-from mesolith.laue._kernels_search import paint, turning
+from mesolith.laue._kernels_search import first_not_below, paint, turning
 from mesolith.laue.chance import FITTED_SPOTS, log_chance, log_false
 from tests.laue.patterns import crystals, geometry, indexer, true_reciprocal
 
@@ -125,6 +125,13 @@ def test_two_pairs_of_directions_give_the_turn() -> None:
     found = np.empty((3, 3))
     turning(a[0], a[1], rotation @ a[0], rotation @ a[1], found)
     np.testing.assert_allclose(found, rotation, atol=1e-12)
+
+
+def test_bisection_is_that_of_numpy() -> None:
+    values = np.sort(np.random.default_rng(8).integers(0, 30, 50)).astype(float)
+    for bound in (-1.0, 0.0, 7.0, 7.5, 29.0, 31.0):
+        assert first_not_below(values, bound) == np.searchsorted(values, bound)
+    assert first_not_below(values[:0], 1.0) == 0
 
 
 def test_nearest_peaks_are_the_nearest() -> None:

@@ -12,8 +12,9 @@ from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.crystal.orientation import misorientation_angle
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import InvalidValueError
+from mesolith.laue.find import find_grains
 from mesolith.laue.geometry import laue_geometry
-from mesolith.laue.index import find_grains, laue_indexer
+from mesolith.laue.index import laue_indexer
 from mesolith.laue.index_settings import IndexSettings
 from mesolith.laue.solve import index_pattern
 from mesolith.laue.strain import equivalent_strain
@@ -99,7 +100,7 @@ def test_a_relative_gives_way_to_the_grain_and_a_twin_stays() -> None:
     reference = np.linalg.inv(basis_from_lattice(CUBIC)).T
     wrong = grains.orientation[0] @ SIGMA3 @ reference
     made = peaks_of(pattern(22, grains))
-    _, alone = find_grains(indexer(), made, [wrong])
+    alone = find_grains([indexer()], made, [[wrong]]).grains
     found = index_pattern(indexer(), made, [wrong]).grains
     assert len(alone) == len(found) == 1
     assert angles_deg(grains, found)[0, 0] < 0.02

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -9,8 +11,11 @@ from numba import njit
 @njit(nogil=True, cache=True)
 def cells_of(fast, slow, cell, columns, rows):  # type: ignore[no-untyped-def]
     """Linked lists of the peaks in each cell: heads [columns, rows] and the next of each peak."""
-    head = np.full((columns, rows), -1, np.int64)
-    after = np.full(len(fast), -1, np.int64)
+    head = np.empty((columns, rows), np.int64)
+    after = np.empty(len(fast), np.int64)
+    for a in range(columns):
+        for b in range(rows):
+            head[a, b] = -1
     for i in range(len(fast)):
         a = min(max(int(fast[i] / cell), 0), columns - 1)
         b = min(max(int(slow[i] / cell), 0), rows - 1)
@@ -33,7 +38,7 @@ def nearest_peaks(place, fast, slow, usable, head, after, cell, radius, peak, di
                 i = head[u, v]
                 while i >= 0:
                     if usable[i]:
-                        d = np.hypot(fast[i] - place[k, 0], slow[i] - place[k, 1])
+                        d = math.hypot(fast[i] - place[k, 0], slow[i] - place[k, 1])
                         if d < distance[k]:
                             distance[k] = d
                             peak[k] = i

@@ -21,7 +21,10 @@ def place_and_slope(x, y, z, depth, row, place, slope, by_depth):  # type: ignor
     along = x * row[0] + y * row[1] + z * row[2]
     if along >= 0.0:
         return False
-    g = np.array((x, y, z))
+    g = np.empty(3)
+    g[0] = x
+    g[1] = y
+    g[2] = z
     f = -2.0 * along / square
     u = np.empty(3)
     away = 0.0
@@ -101,14 +104,36 @@ def apply_step(g, step, at):  # type: ignore[no-untyped-def]
     k[2, 0] = -w1 - e13
     k[1, 2] = -w0 - e23
     k[2, 1] = w0 - e23
-    new = np.zeros((3, 3))
+    new = np.empty((3, 3))
     for i in range(3):
         for j in range(3):
-            for m in range(3):
-                new[i, j] += k[i, m] * g[m, j]
+            new[i, j] = k[i, 0] * g[0, j] + k[i, 1] * g[1, j] + k[i, 2] * g[2, j]
     for i in range(3):
         for j in range(3):
             g[i, j] = new[i, j]
+
+
+@njit(nogil=True, cache=True)
+def strain_of_gradients(gradient, five):  # type: ignore[no-untyped-def]
+    """Fill five (n, 5) with the strains e11 e22 e23 e13 e12 of reciprocal gradients (n, 3, 3)."""
+    s = np.empty((3, 3))
+    for k in range(len(gradient)):
+        f = gradient[k]
+        for i in range(3):
+            for j in range(i + 1):
+                s[i, j] = f[i, 0] * f[j, 0] + f[i, 1] * f[j, 1] + f[i, 2] * f[j, 2]
+        size = (
+            s[0, 0] * (s[1, 1] * s[2, 2] - s[2, 1] * s[2, 1])
+            - s[1, 0] * (s[1, 0] * s[2, 2] - s[2, 1] * s[2, 0])
+            + s[2, 0] * (s[1, 0] * s[2, 1] - s[1, 1] * s[2, 0])
+        )
+        # (1 - e)^2 is the left Cauchy-Green tensor of the reciprocal lattice, freed of its size
+        less = 0.5 / size ** (1.0 / 3.0)
+        five[k, 0] = 0.5 - less * s[0, 0]
+        five[k, 1] = 0.5 - less * s[1, 1]
+        five[k, 2] = -less * s[2, 1]
+        five[k, 3] = -less * s[2, 0]
+        five[k, 4] = -less * s[1, 0]
 
 
 @njit(nogil=True, cache=True)
@@ -203,7 +228,9 @@ def normal_equations(  # type: ignore[no-untyped-def]
         square[k] = chi
         weight[k] = w
         if o >= 0:
-            residual[o] = residual[k]
+            # residual[o] = residual[k] compiles for a second and a half
+            residual[o, 0] = residual[k, 0]
+            residual[o, 1] = residual[k, 1]
             square[o] = chi
             weight[o] = w
         total += w * chi

@@ -9,7 +9,6 @@ taken, and the search begins anew with the others.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +20,11 @@ from mesolith.laue._kernels_search import search_pairs, support_of_all
 from mesolith.laue.chance import log_false
 from mesolith.laue.geometry import LaueGeometry
 from mesolith.laue.index_settings import IndexSettings
-from mesolith.laue.pattern import CELL, PICTURE_CELL, Pattern, prepared
+from mesolith.laue.pattern import CELL, PICTURE_CELL, Pattern
 from mesolith.laue.predict import PredictedSpots, predict_spots
 from mesolith.laue.refine import Fit, Links, refine
 from mesolith.laue.reflections import LaueReflections, PairTable, pair_table
 from mesolith.laue.relatives import coincidence_rotations
-from mesolith.records.laue import LauePeaks
 
 # radius about a predicted spot, px, how many of the strongest spots are looked at, and among
 # directions that can be at least so strong
@@ -52,6 +50,7 @@ class LaueIndexer:
     relatives: FloatArray
     depth: float
     strong: int
+    stages: tuple[tuple[float, int, float], ...] = _STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Solution:
     """A refined orientation: reciprocal lattice (3, 3), its spots, and how sure it is.
 
     ``spots`` are the predicted ones, ``peak`` (n,) the peak of each or -1. ``log_false`` bounds
-    the logarithm of the probability that it is false.
+    the logarithm of the probability that it is false. ``phase`` numbers the indexers.
     """
 
     reciprocal: FloatArray
@@ -68,6 +67,7 @@ class Solution:
     radius: float
     completeness: float
     log_false: float
+    phase: int = 0
 
     @property
     def found(self) -> int:
@@ -94,33 +94,25 @@ def laue_indexer(
     )
 
 
-def find_grains(
-    indexer: LaueIndexer, peaks: LauePeaks, guesses: Sequence[FloatArray] = ()
-) -> tuple[Pattern, list[Solution]]:
-    """Grains of one pattern, best first; each as refined alone.
+def guessed_grain(
+    indexer: LaueIndexer, pattern: Pattern, guess: FloatArray, *, among: int = 1
+) -> Solution | None:
+    """A guessed reciprocal lattice (3, 3) refined on the free peaks, or its better relative.
 
-    ``guesses`` are reciprocal lattices (3, 3), of a neighbouring point or an earlier scan, which
-    are tried before anything is searched.
+    ``among`` is the number of guesses or phases that are tried beside it.
     """
-    settings = indexer.settings
-    pattern = prepared(
-        peaks, indexer.geometry, depth=indexer.depth, sigma_px=settings.position_error_px
-    )
-    found: list[Solution] = []
-    for guess in guesses:
-        if len(found) < settings.most_grains:
-            share = pattern.repaint(_PICTURE_RADIUS)
-            _accept(indexer, pattern, _judged(indexer, pattern, guess, share, tried=1), found)
-    while len(found) < settings.most_grains:
-        if int(pattern.free.sum()) < settings.least_spots:
-            break
-        if not _search(indexer, pattern, found):
-            break
-    return pattern, found
+    share = pattern.repaint(_PICTURE_RADIUS)
+    return _judged(indexer, pattern, guess, share, tried=among)
 
 
-def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bool:
-    """Look for one more grain among the free peaks; whether there was one."""
+def searched_grain(
+    indexer: LaueIndexer, pattern: Pattern, *, among: int = 1
+) -> tuple[Solution | None, float]:
+    """One more grain among the free peaks, if there is one.
+
+    The number is the smallest logarithm of a false solution's probability among all that were
+    refined, whether good enough or not; ``among`` is the number of phases looked for.
+    """
     share = pattern.repaint(_PICTURE_RADIUS)
     gain, loss = evidence_of_spots(share)
     free = np.flatnonzero(pattern.free)[: indexer.settings.bright]
@@ -128,7 +120,7 @@ def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bo
     pairs = np.stack([free[first], free[second]], axis=1)
     tolerance = 1.5 * indexer.settings.strain_limit
     reflections, geometry = indexer.reflections, indexer.geometry
-    tried, at = 0, 0
+    tried, at, best = 0, 0, 0.0
     # a third of the bright peaks first, then two thirds, then all
     ends = [min(len(pairs), n * (n - 1) // 2) for n in (12, 25, len(free))]
     for end in sorted(set(ends)):
@@ -147,11 +139,13 @@ def _search(indexer: LaueIndexer, pattern: Pattern, found: list[Solution]) -> bo
                 if marks[k, 0] < 3.0 * gain:
                     break
                 solution = _judged(
-                    indexer, pattern, kept[k] @ reflections.reciprocal, share, tried=tried
+                    indexer, pattern, kept[k] @ reflections.reciprocal, share, tried=tried * among
                 )
-                if _accept(indexer, pattern, solution, found):
-                    return True
-    return False
+                if solution is not None:
+                    best = min(best, solution.log_false)
+                    if acceptable(indexer, solution):
+                        return solution, best
+    return None, best
 
 
 def evidence_of_spots(share: float) -> tuple[float, float]:
@@ -173,23 +167,21 @@ def _judged(
     return _best_relative(indexer, pattern, solution, *evidence_of_spots(share), tried)
 
 
-def _accept(
-    indexer: LaueIndexer, pattern: Pattern, solution: Solution | None, found: list[Solution]
-) -> bool:
-    """Take a solution and its peaks, if it is good enough and new."""
+def acceptable(indexer: LaueIndexer, solution: Solution) -> bool:
+    """Whether a solution has spots enough and is sure enough to be a grain."""
     settings = indexer.settings
-    if (
-        solution is None
-        or solution.found < settings.least_spots
-        or solution.completeness < settings.least_completeness
-        or solution.log_false > math.log(settings.false_probability)
-    ):
-        return False
+    return (
+        solution.found >= settings.least_spots
+        and solution.completeness >= settings.least_completeness
+        and solution.log_false <= math.log(settings.false_probability)
+    )
+
+
+def take_peaks(indexer: LaueIndexer, pattern: Pattern, solution: Solution, grain: int) -> None:
+    """Give all free peaks near the spots of a solution to the grain of that number."""
     everything = predict_spots(solution.reciprocal, indexer.reflections, indexer.geometry)
     peak = nearest_of(pattern, everything.place, max(solution.radius, 1.0), pattern.free)[0]
-    pattern.owner[peak[peak >= 0]] = len(found)
-    found.append(solution)
-    return True
+    pattern.owner[peak[peak >= 0]] = grain
 
 
 def _verified(
@@ -198,7 +190,7 @@ def _verified(
     """Refine an orientation on the free peaks and judge it; None where it finds too few."""
     reciprocal = np.ascontiguousarray(guess)
     scale = 1.0
-    for radius, strongest, weakest in _STAGES:
+    for radius, strongest, weakest in indexer.stages:
         fit = _refined(indexer, pattern, reciprocal, radius, strongest, weakest)[0]
         if fit is None:
             return None

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
-from mesolith.laue._kernels_refine import PARAMETERS, apply_step, normal_equations
+from mesolith.laue._kernels_refine import (
+    PARAMETERS,
+    apply_step,
+    normal_equations,
+    strain_of_gradients,
+)
 from mesolith.numerics._kernels_small import factor_positive, solve_factored
 
 # 11 22 33 23 13 12 from e11 e22 e23 e13 e12
@@ -82,10 +87,10 @@ def refine(
     """Gauss-Newton steps from reciprocal lattices (grains, 3, 3).
 
     ``place`` (peaks, 2) ideal px, ``variance`` (peaks,) px^2, ``row`` the geometry,
-    ``reference`` (3, 3) the reciprocal lattice without strain on crystal axes. The scale of the
-    residuals comes from their median at each step. Each component of the strain is held to 0
-    with the standard deviation ``strain_sigma``, which only few spots at the wrong places feel.
-    None where the spots do not determine all parameters.
+    ``reference`` (3, 3) or (grains, 3, 3) the reciprocal lattice without strain on crystal axes.
+    The scale of the residuals comes from their median at each step. Each component of the strain
+    is held to 0 with the standard deviation ``strain_sigma``, which only few spots at the wrong
+    places feel. None where the spots do not determine all parameters.
     """
     g = np.array(reciprocal, dtype=np.float64, order="C")
     size = PARAMETERS * len(g)
@@ -105,7 +110,7 @@ def refine(
 
     sums()
     for _ in range(steps):
-        scale = max(float(np.median(square)) / MEDIAN, 0.05)
+        scale = max(_middle(square) / MEDIAN, 0.05)
         limit = LIMIT * scale
         sums()
         factor = normal.copy()
@@ -117,6 +122,11 @@ def refine(
             apply_step(g[k], right, PARAMETERS * k)
     sums()
     return Fit(g, residual, square, weight, normal + np.tril(normal, -1).T, scale)
+
+
+def _middle(values: FloatArray) -> float:
+    """The upper median."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])
 
 
 def whitening(variance: FloatArray, doubt: FloatArray, by_depth: FloatArray) -> FloatArray:
@@ -134,11 +144,9 @@ def whitening(variance: FloatArray, doubt: FloatArray, by_depth: FloatArray) -> 
 
 def _strain_of(gradient: FloatArray) -> FloatArray:
     """Strains e11 e22 e23 e13 e12 (grains, 5) of reciprocal gradients g g0^-1 (grains, 3, 3)."""
-    square = gradient @ np.swapaxes(gradient, 1, 2)
-    square /= np.cbrt(np.linalg.det(square))[:, None, None]
-    # (1 - e)^2 is the left Cauchy-Green tensor of the reciprocal lattice
-    strain = 0.5 * (np.eye(3) - square)
-    return np.stack([strain[:, i, j] for i, j in ((0, 0), (1, 1), (1, 2), (0, 2), (0, 1))], axis=1)
+    five = np.empty((len(gradient), 5))
+    strain_of_gradients(gradient, five)
+    return five
 
 
 def mean_square(fit: Fit, links: Links, grain: int | None = None) -> tuple[float, float]:

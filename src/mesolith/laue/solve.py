@@ -12,7 +12,8 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.errors import InvalidValueError
 from mesolith.laue._kernels_match import nearest_peaks, one_spot_a_peak
-from mesolith.laue.index import LaueIndexer, Solution, find_grains, links_of
+from mesolith.laue.find import find_grains
+from mesolith.laue.index import LaueIndexer, Solution, links_of
 from mesolith.laue.modes import depth_motion, modes_of_grains, strain_by_motions
 from mesolith.laue.pattern import CELL, Pattern
 from mesolith.laue.predict import PredictedSpots, predict_spots
@@ -29,24 +30,56 @@ _LEAST_SHARE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class IndexedPattern:
-    """What was found in one pattern."""
+    """What was found in one pattern.
+
+    ``phase_false`` (phases,) bounds, for each phase that was looked for, the probability that the
+    surest of its solutions is false; of a phase without a grain that of the best one refused,
+    1 where nothing resembled it.
+    """
 
     grains: LaueGrains
     assignment: LaueAssignment
+    phase_false: FloatArray
 
 
 def index_pattern(
-    indexer: LaueIndexer, peaks: LauePeaks, guesses: Sequence[FloatArray] = ()
+    indexer: LaueIndexer,
+    peaks: LauePeaks,
+    guesses: Sequence[FloatArray] = (),
+    *,
+    search: bool = True,
 ) -> IndexedPattern:
     """Grains of one pattern and the peaks of each.
 
     ``guesses`` are reciprocal lattices (3, 3), columns a* b* c* in 1/angstrom on laboratory axes,
-    which are tried first: those of the neighbouring point, or of the scan before.
+    which are tried first: those of the neighbouring point, or of the scan before. Without
+    ``search`` nothing else is tried.
 
     Raises
     ------
     InvalidValueError
         The peaks are those of several patterns.
+    """
+    return index_phases((indexer,), peaks, (guesses,), search=search)
+
+
+def index_phases(
+    indexers: Sequence[LaueIndexer],
+    peaks: LauePeaks,
+    guesses: Sequence[Sequence[FloatArray]] = (),
+    *,
+    search: bool = True,
+) -> IndexedPattern:
+    """Grains of several phases in one pattern; ``phases`` of the answer are those of the indexers.
+
+    As `index_pattern`, with one list of guesses for each of the first phases. At each turn the
+    surest grain of all phases takes its peaks. A phase that is not there has no grain, and
+    ``phase_false`` says how likely the best that it offered was chance.
+
+    Raises
+    ------
+    InvalidValueError
+        The peaks are those of several patterns, or the indexers of several stations.
     """
     if len(peaks) and peaks.pattern[0] != peaks.pattern[-1]:
         raise InvalidValueError(
@@ -54,19 +87,24 @@ def index_pattern(
             remedy="Give the peaks of one pattern at a time.",
         )
     number = int(peaks.pattern[0]) if len(peaks) else 0
-    pattern, found = find_grains(indexer, peaks, guesses)
+    answer = find_grains(indexers, peaks, guesses, search=search)
+    found, pattern, false = answer.grains, answer.pattern, np.exp(answer.log_false)
     if not found:
-        return IndexedPattern(_no_grains(indexer), _no_assignment())
+        return IndexedPattern(_no_grains(indexers), _no_assignment(), false)
     reciprocal = np.stack([one.reciprocal for one in found])
-    fit, links, spots, factor = _together(indexer, pattern, found, reciprocal)
+    fit, links, spots, factor = _together(indexers, pattern, found, reciprocal)
     return IndexedPattern(
-        _grains(indexer, found, fit, links, number, pattern, factor),
-        _assignment(indexer, pattern, fit, links, spots),
+        _grains(indexers, found, fit, links, number, pattern, factor),
+        _assignment(indexers, found, pattern, fit, links, spots),
+        false,
     )
 
 
 def _together(
-    indexer: LaueIndexer, pattern: Pattern, found: list[Solution], reciprocal: FloatArray
+    indexers: Sequence[LaueIndexer],
+    pattern: Pattern,
+    found: list[Solution],
+    reciprocal: FloatArray,
 ) -> tuple[Fit, Links, PredictedSpots, float]:
     """Refine all grains on all peaks; twice, since links change as the lattices do.
 
@@ -74,11 +112,12 @@ def _together(
     """
     best: tuple[Fit, Links, PredictedSpots, float] | None = None
     factor = 1.0
+    reference = np.stack([indexers[one.phase].reflections.reciprocal for one in found])
     for _ in range(2):
-        links, spots = _links(indexer, pattern, found, reciprocal)
+        links, spots = _links(indexers, pattern, found, reciprocal)
         fit = refine(
-            reciprocal, links, pattern.place, factor * pattern.variance, indexer.geometry.row,
-            indexer.reflections.reciprocal, strain_sigma=indexer.settings.strain_sigma, steps=2,
+            reciprocal, links, pattern.place, factor * pattern.variance, indexers[0].geometry.row,
+            reference, strain_sigma=indexers[0].settings.strain_sigma, steps=2,
         )  # fmt: skip
         if fit is None:
             break
@@ -94,13 +133,17 @@ def _together(
 
 
 def _links(
-    indexer: LaueIndexer, pattern: Pattern, found: list[Solution], reciprocal: FloatArray
+    indexers: Sequence[LaueIndexer],
+    pattern: Pattern,
+    found: list[Solution],
+    reciprocal: FloatArray,
 ) -> tuple[Links, PredictedSpots]:
     """Each peak with the one or two spots that should make it; two link to each other."""
     parts, all_spots, bright = [], [], []
     everything = np.ones(len(pattern), dtype=np.bool_)
     scratch = np.empty(len(pattern), dtype=np.int64)
     for grain, one in enumerate(reciprocal):
+        indexer = indexers[found[grain].phase]
         spots = predict_spots(one, indexer.reflections, indexer.geometry)
         peak, distance = np.empty(len(spots), np.int64), np.empty(len(spots))
         nearest_peaks(
@@ -173,7 +216,7 @@ def _firsts(values: IntArray) -> IntArray:
 
 
 def _grains(
-    indexer: LaueIndexer,
+    indexers: Sequence[LaueIndexer],
     found: list[Solution],
     fit: Fit,
     links: Links,
@@ -181,7 +224,9 @@ def _grains(
     pattern: Pattern,
     factor: float,
 ) -> LaueGrains:
-    reference = basis_from_lattice(indexer.reflections.lattice)
+    phase = np.array([one.phase for one in found], dtype=np.int64)
+    lattices = np.stack([one.reflections.lattice for one in indexers])
+    reference = basis_from_lattice(lattices[phase])
     vectors = np.swapaxes(np.linalg.inv(fit.reciprocal), 1, 2)
     size = np.linalg.det(vectors) / np.linalg.det(reference)
     vectors = vectors / np.cbrt(size)[:, None, None]
@@ -197,7 +242,7 @@ def _grains(
         for k in range(count)
     ]
     strain = deviatoric_strain(stretch)
-    geometry = indexer.geometry
+    geometry = indexers[0].geometry
     motions = [depth_motion(geometry), *(mode.motion for mode in geometry.modes)]
     shifted = strain_by_motions(
         geometry, fit, links, pattern.place, factor * pattern.variance, np.stack(motions)
@@ -208,8 +253,8 @@ def _grains(
         orientation=quaternion_from_matrix(rotation),
         strain=0.5 * (strain + np.swapaxes(strain, 1, 2)),
         covariance=covariance,
-        phase=np.zeros(count, dtype=np.int64),
-        phases=_phases(indexer),
+        phase=phase,
+        phases=_phases(indexers),
         completeness=np.array([one.completeness for one in found]),
         spots=np.bincount(links.grain[used], minlength=count),
         own_spots=np.bincount(links.grain[alone], minlength=count),
@@ -222,12 +267,21 @@ def _grains(
 
 
 def _assignment(
-    indexer: LaueIndexer, pattern: Pattern, fit: Fit, links: Links, spots: PredictedSpots
+    indexers: Sequence[LaueIndexer],
+    found: list[Solution],
+    pattern: Pattern,
+    fit: Fit,
+    links: Links,
+    spots: PredictedSpots,
 ) -> LaueAssignment:
+    hkl = np.empty((len(links), 3), dtype=np.int64)
+    for grain, one in enumerate(found):
+        own = links.grain == grain
+        hkl[own] = indexers[one.phase].reflections.hkl[spots.direction[own]]
     return LaueAssignment(
         peak=pattern.row[links.point],
         grain=links.grain,
-        hkl=indexer.reflections.hkl[spots.direction] * spots.order[:, None],
+        hkl=hkl * spots.order[:, None],
         energy=spots.energy,
         depth=spots.depth,
         residual=fit.residual,
@@ -236,16 +290,16 @@ def _assignment(
     )
 
 
-def _phases(indexer: LaueIndexer) -> Phases:
-    reflections = indexer.reflections
+def _phases(indexers: Sequence[LaueIndexer]) -> Phases:
+    every = [one.reflections for one in indexers]
     return Phases(
-        name=(reflections.name,),
-        space_group=np.array([reflections.space_group]),
-        lattice=reflections.lattice[None],
+        name=tuple(one.name for one in every),
+        space_group=np.array([one.space_group for one in every]),
+        lattice=np.stack([one.lattice for one in every]),
     )
 
 
-def _no_grains(indexer: LaueIndexer) -> LaueGrains:
+def _no_grains(indexers: Sequence[LaueIndexer]) -> LaueGrains:
     none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
     return LaueGrains(
         pattern=whole,
@@ -254,7 +308,7 @@ def _no_grains(indexer: LaueIndexer) -> LaueGrains:
         strain=np.zeros((0, 3, 3)),
         covariance=np.zeros((0, 9, 9)),
         phase=whole,
-        phases=_phases(indexer),
+        phases=_phases(indexers),
         completeness=none,
         spots=whole,
         own_spots=whole,
@@ -263,7 +317,7 @@ def _no_grains(indexer: LaueIndexer) -> LaueGrains:
         false_probability=none,
         depth_sensitivity=np.zeros((0, 3, 3)),
         common_modes=modes_of_grains(
-            indexer.geometry.modes, np.zeros((len(indexer.geometry.modes), 0, 3, 3))
+            indexers[0].geometry.modes, np.zeros((len(indexers[0].geometry.modes), 0, 3, 3))
         ),
     )
 

@@ -12,8 +12,8 @@ def orientation_and_stretch(
 ) -> tuple[FloatArray, FloatArray]:
     """Split A = V U A0: rotation matrices U (..., 3, 3) and left stretches V (..., 3, 3).
 
-    ``lattice_vectors`` (..., 3, 3) and ``reference`` (3, 3) hold a, b, c as columns, the one on
-    laboratory axes, the other on crystal axes.
+    ``lattice_vectors`` and ``reference`` (..., 3, 3) hold a, b, c as columns, the one on laboratory
+    axes, the other on crystal axes.
     """
     left, value, right = np.linalg.svd(lattice_vectors @ np.linalg.inv(reference))
     rotation = left @ right
