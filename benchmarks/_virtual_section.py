@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from _harness import HERE
-from _virtual_laue import FALSE_DEG, FOUND_DEG, LATTICE, SPACE_GROUP, drawn_pattern, reflections
+from _virtual_laue import FALSE_DEG, FOUND_DEG, SPACE_GROUP, drawn_pattern, reflections
 from _virtual_layer import drawn_value
 
 from mesolith.axes import FloatArray
@@ -17,7 +17,7 @@ from mesolith.crystal.symmetry import rotation_operators
 from mesolith.numerics.rotations import quaternion_from_matrix
 from mesolith.records.laue_found import LaueFound
 from mesolith.records.laue_scan import LaueScan, raster_scan
-from mesolith.virtual.laue.scan import VirtualScan, point_spots, virtual_scan
+from mesolith.virtual.laue.scan import PointTruth, VirtualScan, virtual_scan
 from mesolith.virtual.laue.section import SectionPlan, cycled, draw_section
 from mesolith.virtual.laue.station import LaueStation
 
@@ -56,14 +56,10 @@ def drawn_scan(
     return DrawnScan(scan, raster, pattern.believed)
 
 
-def without_bends(scan: VirtualScan) -> VirtualScan:
-    """The same scan of grains whose lattices are not bent."""
-    section = replace(scan.section, bend=np.zeros_like(scan.section.bend))
-    return replace(scan, section=section)
-
-
-def scored_points(drawn: DrawnScan, found: LaueFound) -> FloatArray:
+def scored_points(drawn: DrawnScan, found: LaueFound, truths: dict[int, PointTruth]) -> FloatArray:
     """One row a point of the raster that ``found`` holds, in its order, (point, 20).
+
+    ``truths`` are those of the patterns by number.
 
     Columns: grains found; grains that are none under the beam; whether the brightest true grain
     was found; whether what is brightest to the analysis is; distance to the nearest boundary and
@@ -78,7 +74,7 @@ def scored_points(drawn: DrawnScan, found: LaueFound) -> FloatArray:
     boundary, interface = section.boundary_distance(x, y), section.interface_at(x) - y
     scores = np.full((len(found), 20), np.nan)
     for k in range(len(found)):
-        truth = point_spots(drawn.scan, float(x[k]), float(y[k]))[1]
+        truth = truths[int(found.pattern[k])]
         mine = slice(begin[k], begin[k + 1])
         scores[k, :6] = found.grains_at[k], found.grains_at[k], 0.0, 0.0, boundary[k], interface[k]
         if not len(truth.grain):
@@ -101,6 +97,3 @@ def scored_points(drawn: DrawnScan, found: LaueFound) -> FloatArray:
         scores[k, 8:14] = [off[i, j] for i, j in _SIX]
         scores[k, 14:] = np.sqrt(np.diag(found.grains.covariance[mine][best])[3:])
     return scores
-
-
-__all__ = ["LATTICE", "STEP_UM", "DrawnScan", "drawn_scan", "scored_points", "without_bends"]

@@ -9,6 +9,8 @@ import numpy as np
 from mesolith.axes import MANDEL, FloatArray, IntArray, six_from_tensor
 from mesolith.crystal.symmetry import rotation_operators
 from mesolith.errors import InvalidValueError
+from mesolith.laue.bending import turns_along_x, unbent
+from mesolith.laue.geometry import LaueGeometry
 from mesolith.laue.map_settings import MapSettings
 from mesolith.laue.segment import (
     Segments,
@@ -17,6 +19,7 @@ from mesolith.laue.segment import (
     reference_misorientation,
     segment_grains,
 )
+from mesolith.records.field import CommonMode
 from mesolith.records.laue_found import LaueFound
 from mesolith.records.laue_map import (
     BESIDE_BOUNDARY,
@@ -39,10 +42,18 @@ _OF_FOUND = (
 )
 
 
-def map_of_scan(scan: LaueScan, found: LaueFound, settings: MapSettings | None = None) -> LaueMap:
+def map_of_scan(
+    scan: LaueScan,
+    found: LaueFound,
+    settings: MapSettings | None = None,
+    *,
+    geometry: LaueGeometry | None = None,
+) -> LaueMap:
     """Map of a scan: of each point its brightest grain, and how that lies in the map's grains.
 
-    Points of the scan that ``found`` does not hold had no peaks.
+    Points of the scan that ``found`` does not hold had no peaks. With the ``geometry`` that the
+    scan was indexed with, the strain is freed of what turns of the lattice along the beam put
+    into it, and its covariance grows by how well neighbours tell those.
 
     Raises
     ------
@@ -61,6 +72,18 @@ def map_of_scan(scan: LaueScan, found: LaueFound, settings: MapSettings | None =
     }
     for name in _OF_FOUND:
         values[name] = _at_points(scan, point, getattr(found, name)[brightest])
+    modes = tuple(
+        CommonMode(
+            mode.name,
+            mode.sigma,
+            mode.unit,
+            {
+                field: _at_points(scan, point, moved[brightest])
+                for field, moved in mode.derivatives.items()
+            },
+        )
+        for mode in found.grains.common_modes
+    )
     operators = rotation_operators(int(found.grains.phases.space_group[0]))
     orientation = values["orientation"]
     segments = segment_grains(
@@ -73,6 +96,17 @@ def map_of_scan(scan: LaueScan, found: LaueFound, settings: MapSettings | None =
     angle, angle_se = reference_misorientation(
         orientation, values["covariance"][:, :3, :3], segments, operators
     )
+    if geometry is not None:
+        turns = turns_along_x(
+            scan, segments.grain, orientation, segments.grains.orientation, operators
+        )
+        values["strain"], values["covariance"] = unbent(
+            values["strain"],
+            values["covariance"],
+            _at_points(scan, point, found.strain_by_bending[brightest]),
+            turns,
+            geometry,
+        )
     equivalent, equivalent_se = equivalent_with_error(
         values["strain"], values["covariance"][:, 3:, 3:]
     )
@@ -90,6 +124,7 @@ def map_of_scan(scan: LaueScan, found: LaueFound, settings: MapSettings | None =
         misorientation=angle,
         misorientation_se=angle_se,
         kernel_misorientation=kernel_misorientation(scan, orientation, segments, operators),
+        common_modes=modes,
         **values,
     )
 

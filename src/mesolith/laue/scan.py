@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
+from mesolith.laue.bending import slopes_of_spots, strain_by_bending
 from mesolith.laue.index import LaueIndexer
 from mesolith.laue.point import Follower, left_over, reciprocal_lattices, standing
 from mesolith.laue.scan_settings import ScanSettings
@@ -143,12 +144,20 @@ class _Earlier:
 
     def __post_init__(self) -> None:
         point = {number: k for k, number in enumerate(self.scan.pattern.tolist())}
+        strange = [number for number in self.found.pattern.tolist() if number not in point]
+        if strange:
+            raise InvalidValueError(
+                f"pattern {strange[0]} belongs to no point of the earlier scan {self.scan.name}",
+                remedy="Give the earlier scan with what was found in it.",
+            )
         rows = [point[number] for number in self.found.pattern.tolist()]
         self.tree = cKDTree(np.stack([self.scan.x[rows], self.scan.y[rows]], axis=1))
         self.begin = np.concatenate([[0], np.cumsum(self.found.grains_at)])
 
     def lattices_at(self, x: float, y: float) -> FloatArray:
         """Reciprocal lattices (k, 3, 3) at the nearest point."""
+        if not len(self.found):
+            return np.zeros((0, 3, 3))
         at = int(self.tree.query((x, y))[1])
         vectors = self.found.grains.lattice_vectors[self.begin[at] : self.begin[at + 1]]
         return np.ascontiguousarray(np.swapaxes(np.linalg.inv(vectors), 1, 2))
@@ -165,6 +174,7 @@ class _Answers:
     grains: list[LaueGrains] = field(default_factory=list)
     brightness: list[float] = field(default_factory=list)
     streaks: list[Streaks] = field(default_factory=list)
+    bending: list[FloatArray] = field(default_factory=list)
 
     def add(self, peaks: LauePeaks, found: IndexedPattern, left: int) -> FloatArray:
         """Keep one point's grains and what their peaks say; the brightness of each."""
@@ -175,15 +185,20 @@ class _Answers:
         lattices = reciprocal_lattices(found.grains)
         for k in range(len(found.grains)):
             own = np.flatnonzero(alone & (links.grain == k))
+            peak, depth = links.peak[own], links.depth[own]
+            slope = slopes_of_spots(
+                lattices[k],
+                links.hkl[own].astype(np.float64),
+                depth,
+                self.indexer.geometry.row,
+            )
+            # as the fit weighs them, but for doubts of depths
+            variance = np.trace(peaks.covariance[peak], axis1=1, axis2=2)
+            known = np.where(np.isfinite(variance), variance, np.nanmean(variance))
+            weight = links.weight[own] / np.where(np.isfinite(known), known, 1.0)
+            self.bending.append(strain_by_bending(slope, depth, weight))
             self.streaks.append(
-                streaks_of_grain(
-                    lattices[k],
-                    links.hkl[own].astype(np.float64),
-                    links.depth[own],
-                    peaks.widths[links.peak[own]],
-                    peaks.tilt[links.peak[own]],
-                    self.indexer.geometry.row,
-                )
+                streaks_of_grain(slope[..., :3], peaks.widths[peak], peaks.tilt[peak])
             )
         self.pattern.append(int(peaks.pattern[0]))
         self.peaks.append(len(peaks))
@@ -211,6 +226,7 @@ class _Answers:
             grains=joined_grains([nothing, *self.grains]),
             brightness=np.array(self.brightness, dtype=np.float64),
             bend_axis=np.array([one.bend_axis for one in streaks]).reshape(-1, 3),
+            strain_by_bending=np.array(self.bending).reshape(-1, 3, 3, 3),
             **numbers,
         )
 

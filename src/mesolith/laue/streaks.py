@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray
-from mesolith.laue._kernels_streak import turn_slopes
 
 _PARAMETERS = 7
 _FEWEST = 12
@@ -40,38 +39,26 @@ class Streaks:
 _UNKNOWN = Streaks(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.full(3, np.nan))
 
 
-def streaks_of_grain(
-    reciprocal: FloatArray,
-    hkl: FloatArray,
-    depth: FloatArray,
-    widths: FloatArray,
-    tilt: FloatArray,
-    row: FloatArray,
-) -> Streaks:
+def streaks_of_grain(slope: FloatArray, widths: FloatArray, tilt: FloatArray) -> Streaks:
     """Widths, streaks and bending from the peaks of one grain that no other grain shares.
 
     Parameters
     ----------
-    reciprocal
-        a* b* c* as columns, 1/angstrom, laboratory axes, (3, 3).
-    hkl, depth
-        Indices (n, 3) and depth of the source (um) of each peak.
+    slope
+        Change of each peak's place by rotations of the lattice about x, y, z, px per rad,
+        (n, 2, 3).
     widths, tilt
         Standard deviations along the long and the short axis, px, (n, 2), and where the long one
         points (rad), as in `LauePeaks`; NaN where unknown.
-    row
-        The geometry, as in `LaueGeometry`.
     """
     known = np.all(np.isfinite(widths), axis=1) & np.isfinite(tilt)
     if int(known.sum()) < 3:
         return _UNKNOWN
-    hkl, depth, widths, tilt = hkl[known], depth[known], widths[known], tilt[known]
+    slope, widths, tilt = slope[known], widths[known], tilt[known]
     long = widths[:, 0]
     width = float(np.median(long))
     width_se = 1.2533 * 1.4826 * float(np.median(np.abs(long - width))) / np.sqrt(len(long))
-    slope = np.empty((len(hkl), 2, 3))
-    turn_slopes(reciprocal, np.ascontiguousarray(hkl), depth, row, slope)
-    if len(hkl) < _FEWEST or not np.all(np.isfinite(slope)):
+    if len(slope) < _FEWEST or not np.all(np.isfinite(slope)):
         return Streaks(width, width_se, np.nan, np.nan, np.nan, np.nan, np.full(3, np.nan))
     fitted = _spread_of_rotations(slope, widths, tilt)
     if fitted is None:
@@ -103,7 +90,7 @@ def _spread_of_rotations(
 ) -> tuple[FloatArray, FloatArray] | None:
     """Covariance of the rotation vector (3, 3), rad^2, and that of its six components (6, 6).
 
-    Least squares with Tukey's weights; moments of wide peaks have errors as their size.
+    Least squares with Tukey's weights; the errors are those that the residuals of whole peaks show.
     """
     c, s = np.cos(tilt), np.sin(tilt)
     a, b = widths[:, 0] ** 2, widths[:, 1] ** 2
@@ -137,12 +124,14 @@ def _spread_of_rotations(
         size = np.sqrt(np.mean(off**2, axis=1))
         middle = max(float(np.median(size)), 1e-9) * 1.3
         weight = np.maximum(1.0 - (size / (_TUKEY * middle)) ** 2, 0.0) ** 2
-    free = 3.0 * weight.sum() - _PARAMETERS
+    free = weight.sum() - _PARAMETERS
     if free <= 0.0:
         return None
-    variance = float(np.sum(weight[:, None] * off**2) / free)
+    # what each peak pulls: its three moments err together, and more where it is wide
+    pull = np.einsum("nkp,nk->np", flat.reshape(len(seen), 3, -1), weight[:, None] * off)
+    several = inverse @ (pull.T @ pull) @ inverse * (1.0 + _PARAMETERS / free)
     six = solved[1:] / scale[1:]
-    covariance = variance * inverse[1:, 1:] / np.outer(scale[1:], scale[1:])
+    covariance = several[1:, 1:] / np.outer(scale[1:], scale[1:])
     spread = np.empty((3, 3))
     for value, (i, j) in zip(six, _PAIRS, strict=True):
         spread[i, j] = spread[j, i] = value

@@ -10,7 +10,7 @@ import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
-from mesolith.records.field import Record, nested, quantities, quantity
+from mesolith.records.field import CommonMode, Record, nested, quantities, quantity
 from mesolith.records.laue import LaueGrains
 
 # what is taken for usual where there is no seed to tell
@@ -64,7 +64,8 @@ class LaueFound(Record):
 
     One row a point for ``pattern``, ``peaks`` (in the list), ``unexplained`` (of them) and
     ``grains_at`` (rows of ``grains``); one row a grain for the others, in the order of ``grains``.
-    See `LaueMap` for the meaning of widths, streaks and bends.
+    See `LaueMap` for the meaning of widths, streaks and bends. ``strain_by_bending`` is the strain
+    that a lattice turning along the beam puts into ``grains.strain``, which does not know of it.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("peaks", "pattern")
@@ -90,6 +91,11 @@ class LaueFound(Record):
     bend_se: FloatArray = quantity("standard error of that", unit="rad", shape=("grain",))
     bend_axis: FloatArray = quantity(
         "bending axis", shape=("grain", 3), axes="laboratory", components=("x", "y", "z")
+    )
+    strain_by_bending: FloatArray = quantity(
+        "strain by turns of 1 rad per um along the beam about x, y, z",
+        shape=("grain", 3, 3, 3),
+        axes="laboratory",
     )
 
     def _check(self) -> None:
@@ -144,7 +150,19 @@ def joined_seeds(parts: Sequence[LaueSeeds]) -> LaueSeeds:
 def joined_grains(parts: Sequence[LaueGrains]) -> LaueGrains:
     """Grains of several patterns of one station as one record, in the order given."""
     given = {f.name: getattr(parts[0], f.name) for f in fields(LaueGrains)}
-    return LaueGrains(**(given | _stacked(parts, LaueGrains)))
+    modes = tuple(
+        CommonMode(
+            mode.name,
+            mode.sigma,
+            mode.unit,
+            {
+                field: np.concatenate([part.common_modes[k].derivatives[field] for part in parts])
+                for field in mode.derivatives
+            },
+        )
+        for k, mode in enumerate(parts[0].common_modes)
+    )
+    return LaueGrains(**(given | _stacked(parts, LaueGrains) | {"common_modes": modes}))
 
 
 def _stacked(parts: Sequence[Record], kind: type[Record]) -> dict[str, np.ndarray]:

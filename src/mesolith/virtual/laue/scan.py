@@ -23,7 +23,7 @@ from mesolith.virtual.laue.section import Section
 from mesolith.virtual.laue.station import LaueStation
 
 # edges of the pieces along the beam, um; what lies deeper is in the last
-_EDGES = np.array([0.0, 3.0, 7.0, 12.0, 18.0, 26.0, 40.0, 70.0, 150.0])
+_EDGES = np.array([0.0, 3.0, 7.0, 12.0, 18.0, 26.0, 40.0, 70.0, 150.0, 400.0])
 _OFF_PANEL = 80.0
 
 
@@ -33,12 +33,15 @@ class GrainSpots:
 
     ``primitive`` (s, 3) indices; ``first`` (s,) where the members of a spot begin; of each member
     ``intensity`` (m,) from a slab of 1 um without absorption and ``rate`` (m,) 1/um along the beam.
+    ``faintest`` is the intensity of the last spot that shows of a grain that reaches from the
+    surface down: as many show as would if intensities were those that everyone believes.
     """
 
     primitive: FloatArray
     first: IntArray
     intensity: FloatArray
     rate: FloatArray
+    faintest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +152,25 @@ def point_spots(scan: VirtualScan, x: float, y: float) -> tuple[StreakedSpots, P
 
 
 def point_peaks(scan: VirtualScan, x: float, y: float, pattern: int) -> LauePeaks:
-    """The list of peaks that a search would have made of the pattern at a point.
+    """The list of peaks that a search would have made of the pattern at a point."""
+    return point_pattern(scan, x, y, pattern)[0]
+
+
+def point_pattern(
+    scan: VirtualScan, x: float, y: float, pattern: int
+) -> tuple[LauePeaks, PointTruth]:
+    """The list of peaks at a point, and what truly lies there.
 
     Errors of places grow with the width of the peak and are stated. Where there is no phase,
     spurious peaks remain.
     """
     plan = scan.plan
     rng = np.random.default_rng([scan.seed, scan.state, pattern])
-    spots = _merged(point_spots(scan, x, y)[0], plan)
+    exact, truth = point_spots(scan, x, y)
+    spots = _merged(exact, plan)
     count = len(spots.grain)
     seen = spots.intensity * np.exp(plan.intensity_log_sigma * rng.standard_normal(count))
-    brightest = max(scan_brightness(scan), float(seen.max(initial=0.0)))
-    limit = plan.faintest * brightest
+    limit = faintest_peak(scan)
     kept = (seen > limit) & (rng.uniform(size=count) >= plan.missed)
     place, moments, seen = spots.place[kept], spots.moments[kept], seen[kept]
     place, covariance = _measured(place, moments, scan, rng)
@@ -178,7 +188,7 @@ def point_peaks(scan: VirtualScan, x: float, y: float, pattern: int) -> LauePeak
     widths = np.maximum(widths, 0.2)
     swap = widths[:, 0] < widths[:, 1]
     long = np.where(swap[:, None], vector[:, :, 0], vector[:, :, 1])
-    return LauePeaks(
+    peaks = LauePeaks(
         pattern=np.full(len(place), pattern),
         fast=place[:, 0],
         slow=place[:, 1],
@@ -190,6 +200,7 @@ def point_peaks(scan: VirtualScan, x: float, y: float, pattern: int) -> LauePeak
         background=np.zeros(len(place)),
         saturated=np.zeros(len(place), dtype=np.bool_),
     )
+    return peaks, truth
 
 
 def scan_peaks(scan: VirtualScan, raster: LaueScan) -> list[LauePeaks]:
@@ -198,11 +209,9 @@ def scan_peaks(scan: VirtualScan, raster: LaueScan) -> list[LauePeaks]:
     return [point_peaks(scan, x, y, number) for x, y, number in points]
 
 
-def scan_brightness(scan: VirtualScan) -> float:
-    """Brightest spot that a grain reaching from the surface down has, over all grains."""
-    return max(
-        float(np.add.reduceat(one.intensity / one.rate, one.first).max()) for one in scan.grains
-    )
+def faintest_peak(scan: VirtualScan) -> float:
+    """Intensity below which no peak shows: the exposure is the same at all points."""
+    return float(np.mean([one.faintest for one in scan.grains]))
 
 
 def _grain_spots(
@@ -229,13 +238,16 @@ def _grain_spots(
     rows, ray, out = rows[near], ray[near], out[near]
     rate = reflections.attenuation_at(energy[rows]) * (1.0 + np.sin(station.incidence) / out)
     light = reflections.square[rows] * station.photons(energy[rows])
-    light *= factor[reflections.family[rows]] * (1.0 - ray[:, 1] ** 2)
-    light /= (energy[rows] * sine[rows]) ** 2
+    light *= (1.0 - ray[:, 1] ** 2) / (energy[rows] * sine[rows]) ** 2
     order = np.argsort(reflections.spot[rows], kind="stable")
     rows, light, rate = rows[order], light[order], rate[order]
     first = np.flatnonzero(np.diff(reflections.spot[rows], prepend=-1))
+    believed = np.add.reduceat(light / rate, first)
+    shown = int(np.count_nonzero(believed > faintest * believed.max()))
+    light *= factor[reflections.family[rows]]
     total = np.add.reduceat(light / rate, first)
-    bright = total > 0.05 * faintest * total.max()
+    limit = float(np.sort(total)[::-1][min(shown, len(total) - 1)])
+    bright = total > 0.02 * limit
     length = np.diff(first, append=len(rows))
     member = np.repeat(bright, length)
     primitive = reflections.hkl[rows[first[bright]]]
@@ -245,6 +257,7 @@ def _grain_spots(
         first=np.concatenate([[0], np.cumsum(length[bright])[:-1]]).astype(np.int64),
         intensity=light[member],
         rate=rate[member],
+        faintest=limit,
     )
 
 
