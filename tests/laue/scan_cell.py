@@ -62,8 +62,10 @@ def write_scan_cell(folder: Path, *, states: int = 1) -> ScanCell:
         )
         write_lists(folder / "raw" / f"scan{state}", virtual, raster)
         if state:
-            text += CELL[CELL.index("\n[[state]]") :].replace("scan 0", f"scan {state}").replace(
-                "scan0", f"scan{state}"
+            text += (
+                CELL[CELL.index("\n[[state]]") :]
+                .replace("scan 0", f"scan {state}")
+                .replace("scan0", f"scan{state}")
             )
     (folder / "cell.toml").write_text(text, encoding="utf-8")
     return ScanCell(folder, virtual, raster)

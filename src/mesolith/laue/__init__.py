@@ -98,4 +98,36 @@ TECHNIQUE = Technique(
             record="mesolith.records.laue_map:LaueInterface",
         ),
     ),
+    figures=(
+        Figure(
+            "laue_orientation",
+            "How the lattice lies, point by point",
+            "after Shen 2022, Fig. 3d",
+            "mesolith.laue.figure_orientation:draw",
+        ),
+        Figure(
+            "laue_strain",
+            "Deviatoric strain and peak width of the last scan",
+            "after Shen 2022, Fig. 3d",
+            "mesolith.laue.figure_strain:draw",
+        ),
+        Figure(
+            "laue_misorientation",
+            "How far the lattice turns within its grains",
+            "after Shen 2022, Fig. 4b",
+            "mesolith.laue.figure_misorientation:draw",
+        ),
+        Figure(
+            "laue_normal_strain",
+            "Strain along the surface's normal, scan after scan",
+            "after Shen 2022, Fig. 4c",
+            "mesolith.laue.figure_normal_strain:draw",
+        ),
+        Figure(
+            "laue_profiles",
+            "Strain, misorientation and peak width against distance",
+            "depth-ordered growth against growth at boundaries, Shen 2022",
+            "mesolith.laue.figure_profiles:draw",
+        ),
+    ),
 )

@@ -10,7 +10,13 @@ import numpy as np
 
 from mesolith.axes import IntArray
 from mesolith.errors import ContradictionError, MissingFrameError
-from mesolith.records.laue_scan import CURRENT_OFF, CURRENT_ON, CURRENT_UNKNOWN, LaueScan, raster_scan
+from mesolith.records.laue_scan import (
+    CURRENT_OFF,
+    CURRENT_ON,
+    CURRENT_UNKNOWN,
+    LaueScan,
+    raster_scan,
+)
 
 POINTS_A_PART = 250
 _CURRENT = {"on": CURRENT_ON, "off": CURRENT_OFF, "unknown": CURRENT_UNKNOWN}

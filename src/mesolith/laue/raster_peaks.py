@@ -53,9 +53,7 @@ class Patterns:
                 pattern=number,
                 place=self.series.place(at),
             )
-        return peaks_from_lauetools(
-            read_lauetools_list(self.files[at], empty=True), pattern=number
-        )
+        return peaks_from_lauetools(read_lauetools_list(self.files[at], empty=True), pattern=number)
 
     def place(self, at: int) -> str:
         """Where a pattern comes from, as errors name it."""

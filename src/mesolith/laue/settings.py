@@ -63,7 +63,7 @@ class Settings:
         default=45.0,
         unit="deg",
         minimum=1.0,
-        maximum=90.0,
+        maximum=89.0,
         example="45",
     )
     lowest_kev: float = setting(

@@ -49,9 +49,7 @@ def read_station(
     surface = surface_normal(incidence_deg)
     if _is_calibration(path):
         calibration = read_record(path, LaueCalibration)
-        known = calibrated_geometry(
-            calibration, surface=surface, height_sigma_um=errors.height_um
-        )
+        known = calibrated_geometry(calibration, surface=surface, height_sigma_um=errors.height_um)
         return known, True
     instrument = read_instrument(path, shape=shape).instrument
     plain = laue_geometry(instrument, surface=surface)
