@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mesolith.io.pyfai_poni import write_poni
 from mesolith.io.lauetools_list import lauetools_peaks, write_lauetools_list
+from mesolith.io.pyfai_poni import write_poni
 from mesolith.records.laue_scan import LaueScan, raster_scan
 from mesolith.virtual.laue.patterns import PatternPlan
 from mesolith.virtual.laue.scan import VirtualScan, point_peaks, virtual_scan

@@ -130,4 +130,5 @@ TECHNIQUE = Technique(
             "mesolith.laue.figure_profiles:draw",
         ),
     ),
+    commands=("mesolith.laue.commands:add",),
 )

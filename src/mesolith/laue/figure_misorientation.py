@@ -53,7 +53,7 @@ def draw(cell: Cell) -> Drawing | None:
         figure = new_figure(2.0 * ROW)
         draw_panels(figure, panels, bottom=ROW)
         draw_panels(figure, below, first=chr(ord("a") + len(panels)))
-        axes = axes_mm(figure, 14.0 + 2.0 * PITCH, 15.0, 2.0 * SIZE, SIZE)
+        axes = axes_mm(figure, 14.0 + 2.0 * PITCH, 19.0, 2.0 * SIZE, SIZE)
         _draw_histograms(axes, counts)
         letter(axes, chr(ord("a") + len(panels) + 2), up_mm=0.5)
     return Drawing(
@@ -119,10 +119,9 @@ def _words(state: State, counted: LaueHistogram) -> str:
 
 def _draw_histograms(axes: Any, counts: list[LaueHistogram]) -> None:
     for k, counted in enumerate(counts):
-        error = np.nan_to_num(counted.share_se)
         axes.stairs(counted.share, counted.edges, color=SERIES[k], linewidth=1.0)
         axes.errorbar(
-            counted.middle, counted.share, error,
+            counted.middle, counted.share, counted.share_se,
             fmt="none", ecolor=SERIES[k], elinewidth=0.6,
         )  # fmt: skip
     axes.set_xlabel("angle to the grain's mean (°)")

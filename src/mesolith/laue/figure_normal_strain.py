@@ -105,7 +105,7 @@ def _distribution(
         counted = histogram(value, map_blocks(grain_map.scan), edges=edges, what="strain")
         axes.stairs(counted.share, counted.edges, color=SERIES[k], linewidth=1.0)
         axes.errorbar(
-            counted.middle, counted.share, np.nan_to_num(counted.share_se),
+            counted.middle, counted.share, counted.share_se,
             fmt="none", ecolor=SERIES[k], elinewidth=0.6,
         )  # fmt: skip
     axes.set_ylabel("share of points")

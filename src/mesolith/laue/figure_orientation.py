@@ -28,6 +28,7 @@ from mesolith.records.laue_map import UNKNOWN, LaueMap
 from mesolith.records.style import axes_mm, house_style, new_figure
 
 _MOST = 3
+_NO_BAR = 9.0  # mm that no bar takes
 
 
 def draw(cell: Cell) -> Drawing | None:
@@ -46,9 +47,9 @@ def draw(cell: Cell) -> Drawing | None:
         for (state, grain_map), direction in zip(shown, directions, strict=True)
     ]  # fmt: skip
     with house_style():
-        figure = new_figure(ROW, 52.0 + PITCH * len(panels))
-        draw_panels(figure, panels)
-        draw_key(axes_mm(figure, 10.0 + PITCH * len(panels), 17.0, 32.0, SIZE - 4.0))
+        figure = new_figure(ROW - _NO_BAR, 52.0 + PITCH * len(panels))
+        draw_panels(figure, panels, bottom=-_NO_BAR)
+        draw_key(axes_mm(figure, 10.0 + PITCH * len(panels), 21.0 - _NO_BAR, 32.0, SIZE - 4.0))
     grains = " and ".join(f"{len(grain_map.grains)} in {state.name}" for state, grain_map in shown)
     return Drawing(
         figure=figure,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from mesolith.laue.map_panel import interface_of, shown_maps
 from mesolith.laue.profiles import boundary_distance, map_blocks, profile, raster_pitch
 from mesolith.records.cell import Cell, State
 from mesolith.records.drawing import Drawing
-from mesolith.records.laue_map import LaueMap
+from mesolith.records.laue_map import UNKNOWN, LaueMap
 from mesolith.records.laue_profile import LaueProfile
 from mesolith.records.style import SERIES, axes_mm, house_style, letter, new_figure
 
@@ -53,13 +53,14 @@ def draw(cell: Cell) -> Drawing | None:
     ]
     if not rows:
         return None
+    points = sum(int((grain_map.grain != UNKNOWN).sum()) for _, grain_map in shown)
     made: list[tuple[str, LaueProfile]] = []
     with house_style():
         figure = new_figure(8.0 + 46.0 * len(rows))
         for row, (name, measured) in enumerate(rows):
             for column, value in enumerate(_VALUES):
                 bottom = 11.0 + 46.0 * (len(rows) - 1 - row)
-                axes = axes_mm(figure, 14.0 + 58.0 * column, bottom, 44.0, 33.0)
+                axes = axes_mm(figure, 17.0 + 58.0 * column, bottom, 42.0, 33.0)
                 found = _profiles(shown, measured, value, name)
                 _draw(axes, found, [state.name for state, _ in shown])
                 made += found
@@ -73,8 +74,9 @@ def draw(cell: Cell) -> Drawing | None:
         caption=(
             f"Equivalent strain, angle to the grain's mean and peak width against the distance "
             f"from {' and from '.join(name for name, _ in rows)}; means of the points in bins of "
-            f"distance, {sum(len(m) for _, m in shown):,} points in {len(shown)} "
-            f"{'state' if len(shown) == 1 else 'states'}, with standard errors."
+            f"distance, {points:,} points in {len(shown)} "
+            f"{'state' if len(shown) == 1 else 'states'}, with standard errors where blocks of "
+            "the map tell them."
         ),
         how=(
             "Distances from the interface follow its place on the nearest lines of the raster. "
@@ -96,7 +98,7 @@ def _to_interface(state: State, grain_map: LaueMap) -> FloatArray | None:
 
 def _profiles(
     shown: list[tuple[State, LaueMap]],
-    measured: list[FloatArray | None],
+    measured: Sequence[FloatArray | None],
     value: _Value,
     name: str,
 ) -> list[tuple[str, LaueProfile]]:
@@ -122,7 +124,7 @@ def _draw(axes: Any, found: list[tuple[str, LaueProfile]], names: list[str]) -> 
     for name, one in found:
         colour = SERIES[names.index(name)]
         rows = np.flatnonzero(one.points >= _FEWEST)
-        error = np.nan_to_num(one.mean_se[rows])
+        error = one.mean_se[rows]
         axes.plot(one.distance[rows], one.mean[rows], "o-", color=colour, label=name, ms=2.5)
         axes.fill_between(
             one.distance[rows], one.mean[rows] - error, one.mean[rows] + error,

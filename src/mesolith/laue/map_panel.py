@@ -15,7 +15,7 @@ from mesolith.records.laue_map import LaueInterface, LaueMap
 from mesolith.records.laue_scan import LaueScan
 from mesolith.records.style import DIVERGING, INK, SEQUENTIAL, axes_mm, letter
 
-ACROSS, PITCH, SIZE, ROW = 4, 44.0, 34.0, 54.0  # panels in a row; mm
+ACROSS, PITCH, SIZE, ROW = 4, 44.0, 34.0, 57.0  # panels in a row; mm
 _NOTHING = "#f4f4f4"
 
 
@@ -60,14 +60,15 @@ def draw_panels(
     rows = -(-len(panels) // ACROSS)
     for k, panel in enumerate(panels):
         row, column = divmod(k, ACROSS)
-        low = bottom + ROW * (rows - 1 - row) + 15.0
+        low = bottom + ROW * (rows - 1 - row) + 19.0
         axes = axes_mm(figure, 10.0 + PITCH * column, low, SIZE, SIZE)
         picture = _draw(axes, panel)
+        axes.set_xlabel("X (µm)", labelpad=0)
         if column == 0:
             axes.set_ylabel("Y (µm)", labelpad=1)
         letter(axes, chr(ord(first) + k), left_mm=8.0 if column == 0 else 4.0, up_mm=0.5)
         if panel.low is not None:
-            bar = axes_mm(figure, 12.0 + PITCH * column, low - 8.0, SIZE - 4.0, 1.6)
+            bar = axes_mm(figure, 12.0 + PITCH * column, low - 10.5, SIZE - 4.0, 1.6)
             drawn = figure.colorbar(picture, cax=bar, orientation="horizontal")
             drawn.set_label(panel.label, labelpad=1)
             drawn.outline.set_linewidth(0.4)
@@ -88,8 +89,8 @@ def _draw(axes: Any, panel: MapPanel) -> Any:
     )
     laid = scan.on_raster(panel.values)
     if laid.ndim == 3:
-        known = np.isfinite(laid).all(axis=2)
-        laid = np.concatenate([np.nan_to_num(laid), known[:, :, None]], axis=2)
+        known = np.isfinite(laid[:, :, :1])
+        laid = np.concatenate([np.nan_to_num(laid), known], axis=2)
     colours = DIVERGING if panel.signed else SEQUENTIAL
     axes.set_facecolor(_NOTHING)
     picture = axes.imshow(
@@ -111,4 +112,4 @@ def _draw(axes: Any, panel: MapPanel) -> Any:
 def _ticks() -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(4)
+    return MaxNLocator(3)

@@ -13,7 +13,7 @@ class Settings:
 
     detector: str | None = setting(
         "file",
-        "Where the panel stood: the record that `mesolith laue calibrate` wrote (station.h5), whose "
+        "Where the panel stood: what `mesolith laue calibrate` wrote (station.h5), whose "
         "errors go with every strain, or a detector file of LaueTools (det) or pyFAI (poni). "
         "Needed where a state has patterns.",
         default=None,
