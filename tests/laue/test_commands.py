@@ -121,13 +121,14 @@ def test_what_cannot_be_indexed_is_told(
 ) -> None:
     folder = measured("laue/lauetools_Ge_blanc")
     detector = folder / "calibGe111.det"
-    _spots(tmp_path / "a.tif", 2)
+    (tmp_path / "raw").mkdir()
+    _spots(tmp_path / "raw" / "a.tif", 2)
     words = ("--detector", detector, "--material", CIF, "--output", tmp_path / "o" / "g.h5")
-    code, text = said("laue", "index", tmp_path / "a.tif", *words)
+    code, text = said("laue", "index", tmp_path / "raw" / "a.tif", *words)
     assert code == 3
     assert "128 x 128" in text
     code, text = said(
-        "laue", "index", tmp_path / "a.tif", folder / "Ge_blanc_0000_LT_5.dat", *words
+        "laue", "index", tmp_path / "raw" / "a.tif", folder / "Ge_blanc_0000_LT_5.dat", *words
     )
     assert code == 3
     assert "both images and lists of peaks" in text
