@@ -12,6 +12,7 @@ from mesolith.laue.map_panel import (
     ROW,
     SIZE,
     MapPanel,
+    counted_grains,
     draw_panels,
     interface_of,
     shown_maps,
@@ -61,7 +62,7 @@ def draw(cell: Cell) -> Drawing | None:
         caption=(
             "Angle between the lattice of each point and the mean of its grain (GROD): "
             + "; ".join(_words(state, counts[k]) for k, (state, _) in enumerate(shown))
-            + f". Below: the {len(last_map.grains)} grains of {last.name}, the mean angle to "
+            + f". Below: {counted_grains(last_map)} of {last.name}, the mean angle to "
             "neighbours in the same grain (KAM), and how often which angle occurs, with standard "
             "errors."
         ),

@@ -10,8 +10,10 @@ from mesolith.laue.map_panel import (
     ROW,
     SIZE,
     MapPanel,
+    counted_grains,
     draw_panels,
     interface_of,
+    interface_words,
     shown_maps,
 )
 from mesolith.numerics.rotations import matrix_from_quaternion
@@ -50,13 +52,13 @@ def draw(cell: Cell) -> Drawing | None:
         figure = new_figure(ROW - _NO_BAR, 52.0 + PITCH * len(panels))
         draw_panels(figure, panels, bottom=-_NO_BAR)
         draw_key(axes_mm(figure, 10.0 + PITCH * len(panels), 21.0 - _NO_BAR, 32.0, SIZE - 4.0))
-    grains = " and ".join(f"{len(grain_map.grains)} in {state.name}" for state, grain_map in shown)
+    grains = " and ".join(f"{counted_grains(m)} in {state.name}" for state, m in shown)
     return Drawing(
         figure=figure,
         caption=(
-            f"Orientation of the lattice at each point: {grains} (grains). Colour is the crystal "
-            "direction along the normal of the surface; X runs in the surface along the beam. The "
-            "dashed line is the interface, white is where no grain was found."
+            f"Orientation of the lattice at each point: {grains}. Colour is the crystal "
+            "direction along the normal of the surface; X runs in the surface along the beam. White "
+            "is where no grain was found." + interface_words([state for state, _ in shown])
         ),
         how=(
             "Of each pattern the brightest grain is shown. Directions are brought into the "

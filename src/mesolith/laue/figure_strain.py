@@ -6,7 +6,14 @@ import numpy as np
 
 from mesolith.axes import FloatArray, six_from_tensor
 from mesolith.laue.map import strain_along
-from mesolith.laue.map_panel import ROW, MapPanel, draw_panels, interface_of, shown_maps
+from mesolith.laue.map_panel import (
+    ROW,
+    MapPanel,
+    draw_panels,
+    interface_of,
+    interface_words,
+    shown_maps,
+)
 from mesolith.records.cell import Cell, State
 from mesolith.records.drawing import Drawing
 from mesolith.records.laue_map import LaueMap
@@ -52,7 +59,7 @@ def strain_drawing(state: State, grain_map: LaueMap) -> Drawing:
             f"{where}, tension positive, (g) its equivalent sqrt(2/3 e:e), median "
             f"{np.nanmedian(equivalent):.1e}, and (h) the width of the peaks along their long "
             f"axis. Median standard error of a component at random {random:.1e}, common to all "
-            f"points {common:.1e}. The dashed line is the interface."
+            f"points {common:.1e}." + interface_words([state])
         ),
         how=(
             "Orientation and strain are refined on the peaks of each pattern, each starting at "

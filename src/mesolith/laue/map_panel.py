@@ -53,6 +53,19 @@ def interface_of(state: State) -> LaueInterface | None:
     return interface if len(interface) else None
 
 
+def interface_words(states: Sequence[State]) -> str:
+    """What a caption says of the dashed line; nothing where no state shows an interface."""
+    if all(interface_of(state) is None for state in states):
+        return ""
+    return " The dashed line is the interface."
+
+
+def counted_grains(grain_map: LaueMap) -> str:
+    """How many grains a map has, in words."""
+    count = len(grain_map.grains)
+    return f"{count} grain" if count == 1 else f"{count} grains"
+
+
 def draw_panels(
     figure: Any, panels: Sequence[MapPanel], *, bottom: float = 0.0, first: str = "a"
 ) -> None:
