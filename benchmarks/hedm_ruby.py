@@ -17,6 +17,7 @@ import math
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from mesolith.hedm.calibrate_spots import CalibrationPlan, calibrate_spots, corr
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import IndexedLayer, index_spots
 from mesolith.hedm.peaks import find_spots, spots_of_panels
-from mesolith.hedm.phase_rings import phase_rings
+from mesolith.hedm.ring_choice import STRONGEST, rings_of_materials
 from mesolith.instrument.station import StationCalibration
+from mesolith.materials.loader import load_material
 from mesolith.numerics.rotations import matrix_from_quaternion
 from mesolith.records.spots import Spots
 
@@ -40,7 +42,7 @@ sys.path.insert(0, str(ROOT))
 from tests.hedm.ruby import SPACE_GROUP, Rubies, on_parts, rubies, ruby_frames
 
 FRAMES = 1440
-FAMILIES = [(0, 1, 2), (1, 0, 4), (1, 1, 0), (1, 1, 3), (0, 2, 4), (1, 1, 6)]
+CORUNDUM = ROOT / "tests" / "hedm" / "corundum.cif"
 DEGREES, MICROMETRES = 0.02, 15.0
 PLAN = CalibrationPlan(names=(), omega_step=True, rounds=3)
 # thresholded frames leave out the tails of spots, which absorption weakens from one side
@@ -60,10 +62,19 @@ def spots_of_rubies(truth: Rubies) -> Spots:
 
 
 def indexed(spots: Spots, truth: Rubies) -> tuple[IndexedLayer, StationCalibration]:
-    """Grains of the spots, from six families and the size of the sample alone, and the station."""
-    phase = phase_rings("ruby", SPACE_GROUP, truth.lattice, families=FAMILIES)
+    """Grains of the spots, from corundum's atoms and the size of the sample, and the station."""
     settings = IndexSettings(
         sample_radius=700.0, height=1200.0, strain=5e-3, intensity_spread=INTENSITY_SPREAD
+    )
+    corundum = replace(load_material(str(CORUNDUM)), lattice=truth.lattice)
+    (phase,) = rings_of_materials(
+        corundum,
+        None,
+        truth.instrument,
+        first_ring=1,
+        count=None,
+        strongest=STRONGEST,
+        strain=settings.strain,
     )
     station = calibrate_spots(truth.instrument, spots, (phase,), settings, PLAN).record
     spots = corrected(spots, station)

@@ -26,9 +26,12 @@ PHASES: tuple[Material, Material] = (load_material("LLZTO-I-43d"), load_material
 
 @cache
 def two_polymorphs(
-    grains: int = 60, *, counts: float = 3e4, attenuated: float = 1.0
+    grains: int = 60, *, counts: float = 3e4, attenuated: float = 1.0, again: int = 0
 ) -> tuple[VirtualLayer, IndexedGrains]:
-    """Every fifth grain is Ia-3d. ``attenuated`` weakens the inner four rings."""
+    """Every fifth grain is Ia-3d. ``attenuated`` weakens the inner four rings.
+
+    ``again`` above 0 measures the same grains with other noise.
+    """
     rng = np.random.default_rng(42)
     crystals = random_grains(rng, grains, counts=counts, strain=2e-4, lattice_angstrom=A)
     crystals = replace(crystals, phase=(np.arange(grains) % 5 == 0).astype(np.int64))
@@ -39,6 +42,7 @@ def two_polymorphs(
         absorption=18.4e-4, counting_noise=33.0, weak_counts=200.0, least_intensity=130.0
     )
     reflections = reflections_of(RINGS, *(row.tolist() for row in strengths))
+    rng = np.random.default_rng([42, again]) if again else rng
     layer = measure_spots(crystals, reflections, Station(), plan, rng)
     seen = [ring for ring in FIRST_RINGS if ring != (3, 1, 0)]
     if attenuated > 1.0:
@@ -48,9 +52,14 @@ def two_polymorphs(
     return layer, index_spots(layer.spots, UPRIGHT, (phase,), SETTINGS).grains
 
 
-def true_phases(layer: VirtualLayer, grains: IndexedGrains) -> np.ndarray:
-    """True phase of each indexed grain, by its place."""
+def true_grains(layer: VirtualLayer, grains: IndexedGrains) -> np.ndarray:
+    """True grain of each indexed one, by its place."""
     distance = np.linalg.norm(grains.position[:, None] - layer.grains.position[None], axis=2)
     assert distance.min(axis=1).max() < 20.0
+    return np.argmin(distance, axis=1)
+
+
+def true_phases(layer: VirtualLayer, grains: IndexedGrains) -> np.ndarray:
+    """True phase of each indexed grain."""
     assert layer.grains.phase is not None
-    return layer.grains.phase[np.argmin(distance, axis=1)]
+    return layer.grains.phase[true_grains(layer, grains)]

@@ -13,8 +13,10 @@ from mesolith.errors import EmptyFileError, SettingsError
 from mesolith.experiment import load_experiment
 from mesolith.hedm import frames_stitch, read
 from mesolith.hedm.calibrate_spots import uncalibrated
+from mesolith.hedm.figure_layers import layers_drawing
 from mesolith.hedm.frames_index import ASSIGNMENT
 from mesolith.hedm.frames_layers import INSTRUMENT, STATION, sample_area
+from mesolith.hedm.layer_finds import filled_shares
 from mesolith.instrument.beam import beam_from_energy
 from mesolith.instrument.goniometer import Goniometer
 from mesolith.instrument.instrument import Instrument
@@ -81,7 +83,9 @@ def no_grains(like: IndexedGrains) -> IndexedGrains:
     return replace(like, **rows, volume_share=np.empty(0), volume_share_se=np.empty(0))
 
 
-def write_layers(folder: Path, empty: tuple[int, ...] = ()) -> tuple[Truth, list[Path], Path]:
+def write_layers(
+    folder: Path, empty: tuple[int, ...] = (), light: tuple[float | None, ...] = (None,) * 3
+) -> tuple[Truth, list[Path], Path]:
     """What indexing leaves of three layers, in the order of the settings' files."""
     rng = np.random.default_rng(1)
     position, turn = random_grains(PLAN, rng)
@@ -95,7 +99,7 @@ def write_layers(folder: Path, empty: tuple[int, ...] = ()) -> tuple[Truth, list
     for k in (0, 2, 1):
         grains = layers[k].grains
         assert grains is not None
-        grains = no_grains(grains) if k in empty else grains
+        grains = replace(no_grains(grains) if k in empty else grains, light=light[k])
         place = folder / f"index-{k}"
         place.mkdir()
         write_record(place / "record.h5", grains)
@@ -182,6 +186,35 @@ def test_a_layer_beyond_the_sample_is_told(tmp_path: Path) -> None:
     assert set(finds.layer) == {0, 1}
 
 
+def test_a_layer_with_half_the_light_is_half_full(tmp_path: Path) -> None:
+    _, indexed, spots = write_layers(tmp_path, light=(1.0e6, 1.1e6, 0.5e6))
+    inputs = {"frames.index": tuple(indexed), "frames.spots": (spots,)}
+    stitch = work(tmp_path / "stitch", "frames.stitch", inputs)
+    frames_stitch.compute(stitch)
+    told = [remark.text for remark in read_remarks(stitch.folder)]
+    assert any(text.startswith("the layer at 100 um has 48 % of the light") for text in told)
+    finds = read_record(stitch.folder / frames_stitch.FINDS, LayerFinds)
+    full = np.pi * RADIUS**2 * 100.0
+    assert finds.layer_volume == pytest.approx(np.array([1.0, 1.0, 0.5 / 1.05]) * full)
+    assert finds.volume[finds.layer == 2].sum() == pytest.approx(0.5 / 1.05 * full)
+    drawn = layers_drawing("a", finds)
+    assert drawn.table["filled_share"] == pytest.approx([1.0, 1.0, 0.5 / 1.05])
+    assert drawn.table["finds"] == pytest.approx(np.bincount(finds.layer))
+
+
+@pytest.mark.parametrize(
+    ("light", "share"),
+    [
+        ([np.nan, np.nan], [1.0, 1.0]),
+        ([1.0, 0.4], [1.0, 0.4]),
+        ([0.9, 1.0, 1.1, 0.0], [1.0, 1.0, 1.0, 1.0]),  # 0: no grain, nothing to share out
+        ([0.3, 1.0, 1.05, 0.95, 0.1], [0.3, 1.0, 1.0, 1.0, 0.1]),
+    ],
+)
+def test_how_full_layers_are(light: list[float], share: list[float]) -> None:
+    assert filled_shares(np.array(light)) == pytest.approx(share)
+
+
 def test_layers_without_a_grain_are_refused(tmp_path: Path) -> None:
     _, indexed, spots = write_layers(tmp_path, empty=(0, 1, 2))
     inputs = {"frames.index": tuple(indexed), "frames.spots": (spots,)}
@@ -207,7 +240,17 @@ def test_each_layer_is_a_part_and_all_meet_in_one(tmp_path: Path) -> None:
     parts = {step: [p for p in graph if p.step == step] for step in {p.step for p in graph}}
     assert len(parts["frames.spots"]) == len(parts["frames.index"]) == 3
     assert [part.selector["layer"] for part in parts["frames.index"]] == [0, 1, 2]
-    (stitch,), (reading,) = parts["frames.stitch"], parts["hedm.read"]
+    (stitch,), (reading,), (shown,) = (
+        parts[step] for step in ("frames.stitch", "hedm.read", "frames.shown")
+    )
+    assert len(shown.part_inputs) == 4
+    # a figure hangs on the keys of cell.toml that it asks for
+    asked = {
+        part.label: part.settings["cell"]["conditions"].get("hedm.ipf_axis")
+        for part in parts["result.figure"]
+    }
+    assert asked.pop("orientation_map") == "z"
+    assert not any(asked.values())
     keys = [source.key for source in stitch.part_inputs]
     assert keys[:3] == [part.key for part in parts["frames.index"]]
     assert [source.key for source in reading.part_inputs] == [stitch.key]

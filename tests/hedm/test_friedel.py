@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm import _kernels_friedel as kernels
 from mesolith.hedm.friedel import (
     crossing_pairs,
     friedel_pairs,
@@ -13,10 +14,13 @@ from mesolith.hedm.friedel import (
     upright_spots,
 )
 from mesolith.instrument.goniometer import Goniometer, axis_tilt
-from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.instrument import Instrument, kernel_arrays
 from mesolith.numerics.rotations import matrix_from_quaternion
+from mesolith.records.spots import Spots
+from mesolith.virtual.hedm.station import Station
 from tests.hedm.virtual_layers import SETTINGS, UPRIGHT, llzo, predicted_layer
 from tests.instrument.setups import crooked
+from tests.records.spot_lists import spots_at
 
 
 def pairs_of_one_grain(instrument: Instrument) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -77,6 +81,51 @@ def test_taken_spots_make_no_pairs() -> None:
     pairs = friedel_pairs(upright, SETTINGS, taken=taken)
     assert len(pairs)
     assert not taken[pairs.members].any()
+
+
+def spots_of(place: FloatArray, omega: float) -> Spots:
+    return spots_at(np.full(len(place), omega), fast=place[:, 0], slow=place[:, 1])
+
+
+def test_spots_on_no_ring_take_nobodys_place() -> None:
+    """The lowest on the first ring at omega 0 beside the highest on none."""
+    wavelength = UPRIGHT.beam.wavelength
+    angle = 2.0 * np.arcsin(0.5 * wavelength / llzo().spacing[0])
+    eta = np.radians([30.0, 60.0, 150.0, -30.0, -60.0, -150.0])
+    ray = np.column_stack([np.cos(eta), np.sin(eta)])
+    on = 1023.5 + Station().distance * np.tan(angle) / Station().pitch * ray
+    off = 1023.5 + np.array([[0.0, 950.0], [0.0, -950.0], [10.0, 940.0], [10.0, -940.0]])
+    found = upright_spots(
+        spots_of(np.concatenate([on, off]), 1e-3), UPRIGHT, llzo().spacing, SETTINGS
+    )
+    assert sorted(found.order.tolist()) == [0, 1, 2, 3, 4, 5]
+    assert found.shell.tolist() == [0] * 6
+    assert np.all(np.diff(found.rows[:, 1]) >= 0.0)
+
+
+def test_what_an_upright_axis_would_not_bring_is_on_no_ring() -> None:
+    """At the pole of a leaning axis; what the kernel is given to fill may hold anything."""
+    tilted = Instrument(UPRIGHT.beam, Goniometer(0.02, 0.01), UPRIGHT.panels)
+    up = 1023.5 + np.outer(np.linspace(200.0, 900.0, 60), [1.0, -1.0])
+    at = np.concatenate([np.column_stack([np.full(60, 1023.5), up[:, k]]) for k in (0, 1)])
+    source, panels = kernel_arrays(tilted)
+    place, shell = np.full((len(at), 3), np.nan), np.full(len(at), 7)
+    kernels.upright_spots(
+        np.zeros(len(at), dtype=np.int64),
+        np.ascontiguousarray(at.T),
+        np.zeros(len(at)),
+        source,
+        panels,
+        axis_tilt(tilted.goniometer),
+        Station().distance,
+        np.array([[0.0, 1e9]]),
+        0.0,
+        place,
+        shell,
+    )
+    assert np.any(shell < 0)
+    assert np.any(shell == 0)
+    assert np.all(np.isfinite(place))
 
 
 def slow_pair(one: FloatArray, two: FloatArray, distance: float, wavelength: float) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Odds of grains that lie in several layers."""
+"""Odds of grains that lie in several layers: how they add, and whether they hold on drawn ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
+from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.hedm.joined_odds import joined_odds
+from mesolith.hedm.polymorph import phase_odds
 from mesolith.records.grains import Phases
 from mesolith.records.phase_odds import PhaseOdds
+from tests.hedm.polymorph_layers import PHASES, true_grains, two_polymorphs
+from tests.hedm.virtual_layers import UPRIGHT
 
 CUBE = np.array([12.95, 12.95, 12.95, *np.radians([90.0, 90.0, 90.0])])
 
@@ -82,3 +87,64 @@ def test_an_empty_layer_has_no_say_in_the_share() -> None:
     odds = joined([layer([6.0, 6.0], share=0.02), empty], [[0, 1], []])
     assert odds.share == pytest.approx(0.02)
     assert odds.share_se == pytest.approx(0.01)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[list[PhaseOdds], list[IntArray], IntArray]:
+    """Odds from the spots of two layers that cut the same grains, their grains, and the truth."""
+    layers, owner = [], []
+    for again in (1, 2):
+        made, grains = two_polymorphs(counts=6e3, again=again)
+        layers.append(phase_odds(made.spots, UPRIGHT, grains, PHASES, sample_radius=800.0))
+        owner.append(true_grains(made, grains))
+    assert made.grains.phase is not None
+    return layers, owner, made.grains.phase
+
+
+def of_the_truth(odds: PhaseOdds, truth: IntArray) -> FloatArray:
+    """Probability that each grain was given for what it is."""
+    return np.where(odds.phase == truth, odds.probability, 1.0 - odds.probability)
+
+
+def test_measured_odds_of_two_layers_say_more_than_those_of_either(
+    drawn: tuple[list[PhaseOdds], list[IntArray], IntArray],
+) -> None:
+    layers, owner, truth = drawn
+    odds = joined(layers, [one.tolist() for one in owner])
+    truth = truth[odds.grain_id]
+    assert len(odds) == 60
+    for layer, rows in zip(layers, owner, strict=True):
+        told = np.log(of_the_truth(odds, truth)).sum()
+        assert told > np.log(of_the_truth(layer, truth[rows])).sum()
+        assert odds.decided.sum() > layer.decided.sum()
+
+
+def test_measured_odds_of_two_layers_are_as_sure_as_they_may_be(
+    drawn: tuple[list[PhaseOdds], list[IntArray], IntArray],
+) -> None:
+    """Grains with probability p are of their phase as often, within three standard deviations."""
+    layers, owner, truth = drawn
+    odds = joined(layers, [one.tolist() for one in owner])
+    truth = truth[odds.grain_id]
+    first = np.where(odds.phase == 0, odds.probability, 1.0 - odds.probability)
+    # all grains together hang on the share, known to its own error
+    sigma = np.hypot(np.sqrt(np.sum(first * (1.0 - first))), len(odds) * odds.share_se)
+    assert abs(np.sum((truth == 0) - first)) < 3.0 * sigma
+    wrong = odds.decided & (odds.phase != truth)
+    stated = float(np.sum(1.0 - odds.probability[odds.decided]))
+    assert wrong.sum() <= poisson.ppf(0.99, stated)
+
+
+def test_a_grain_of_one_drawn_layer_keeps_what_it_said(
+    drawn: tuple[list[PhaseOdds], list[IntArray], IntArray],
+) -> None:
+    layers, owner, _ = drawn
+    alone = owner[1].copy()
+    alone[:6] += 60  # of six grains the two parts are taken for two grains
+    odds = joined(layers, [owner[0].tolist(), alone.tolist()])
+    assert len(odds) == 66
+    new = np.searchsorted(odds.grain_id, alone[:6])
+    assert odds.log_ratio[new] == pytest.approx(layers[1].log_ratio[:6])
+    old = np.searchsorted(odds.grain_id, owner[1][:6])
+    before = np.array([np.flatnonzero(owner[0] == one)[0] for one in owner[1][:6]])
+    assert odds.log_ratio[old] == pytest.approx(layers[0].log_ratio[before])

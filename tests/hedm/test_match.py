@@ -14,7 +14,7 @@ from mesolith.hedm import _kernels_refine as kernels
 from mesolith.hedm.match import MISSED, UNSEEN, Matches, SpotLookup, joined_matches
 from mesolith.hedm.occupancy import chance_occupancy, weigh_grains
 from mesolith.hedm.phase_rings import reflection_table
-from mesolith.hedm.refine import expected_variance, pulls, refine_grains
+from mesolith.hedm.refine import expected_variance, refine_grains
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.predict import linearise_spots, predict_spots
 from mesolith.records.spots import Spots
@@ -242,7 +242,7 @@ def test_pulls_against_matrices_written_out() -> None:
     phase = ONE_PHASE[:1]
     matches = lookup.match(reciprocal, position, phase, TABLE.hkl, pole=POLE)
     refined = refine_grains(lookup, reciprocal, position, phase, TABLE.hkl, matches, steps=6)
-    scatter, effective = pulls(lookup, refined, phase, TABLE.hkl, matches)
+    scatter, effective = refined.scatter, refined.effective
 
     used = matches.spot[0] >= 0
     rows = lookup.order[matches.spot[0][used]]

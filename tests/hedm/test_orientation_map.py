@@ -43,6 +43,13 @@ def test_each_axis_has_its_own_colours() -> None:
     assert "drawn towards 111" in drawing.caption
 
 
+def test_the_axis_is_a_setting() -> None:
+    cell = cell_of(grains_lying_as(quaternion_from_matrix(BLUE)))
+    drawing = draw(replace(cell, conditions={"hedm.ipf_axis": "y"}))
+    assert drawing is not None
+    assert "lies along the sample's y and x (" in drawing.caption
+
+
 def test_grains_that_are_not_cubic_are_grey_and_told() -> None:
     grains = grains_lying_as(np.array([1.0, 0.0, 0.0, 0.0]))
     groups = np.where(np.arange(len(grains.phases.name)) == 0, 194, grains.phases.space_group)

@@ -284,7 +284,7 @@ def test_the_figure_says_what_the_finds_say(many: Pile) -> None:
     finds = many.stitched.finds
     drawing = parts_drawing("pristine", finds)
     assert f"{len(finds)} finds in 4 layers of pristine are 400 grains" in drawing.caption
-    assert f"at most {finds.turn_scale:.2f} (" in drawing.caption
+    assert f"of {finds.turn_scale:.2f} ± {finds.turn_scale_se:.2f} times" in drawing.caption
     assert len(drawing.table["turn_x_rad"]) == len(finds.lower)
 
 

@@ -121,9 +121,12 @@ def test_two_close_spots_are_two_and_one_wide_one_is_one() -> None:
 def test_a_saturated_spot_is_flagged_and_keeps_its_place() -> None:
     rng = np.random.default_rng(6)
     spots = SpotsOnScreen(
-        np.array([[100.3, 80.6], [400.0, 300.0]]), np.array([2e6, 2e4]), np.array([[2.0, 0.0]] * 2)
+        np.array([[100.3, 80.6], [400.0, 300.0]]), np.array([2e5, 5e3]), np.array([[2.0, 0.0]] * 2)
     )
-    peaks = find_laue_peaks(image_of_spots(spots, CameraPlan(), SHAPE, rng))
+    peaks = find_laue_peaks(
+        image_of_spots(spots, CameraPlan(saturation=9000), SHAPE, rng),
+        LauePeakSearch(saturation=9000.0),
+    )
     assert peaks.saturated.tolist() == [True, False]
     assert np.hypot(peaks.fast[0] - 100.3, peaks.slow[0] - 80.6) < 0.1
 

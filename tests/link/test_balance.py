@@ -14,6 +14,7 @@ from mesolith.errors import ContradictionError, InputError, InvalidValueError
 from mesolith.io.record_file import read_record, write_record
 from mesolith.link import balance
 from mesolith.link.balance import pressures_of_states, reference_from_equilibrium
+from mesolith.link.balance_remarks import remarks_on
 from mesolith.link.stress import stressed_grain_map
 from mesolith.pipeline.work import Source, Work, read_remarks
 from mesolith.records.grains import GrainMap, Phases
@@ -131,6 +132,37 @@ def test_grains_that_were_not_found_widen_the_error() -> None:
     unknown = _reference([grains])
     assert unknown.lost_share[0] == 1.0
     assert np.isnan(unknown.indexed_share[0])
+
+
+def test_the_part_of_the_pellet_in_the_beam_is_known() -> None:
+    grains = polycrystal(9).grain_map()
+    lit = 4.0 / 3.0 * np.pi * float(np.sum(grains.radius**3))
+    known = [replace(grains, lit_volume=lit)]
+    for share, level, words in (
+        (0.42, "note", "the beam lit 42 % of the pellet's volume, which its grains are taken to"),
+        (1.5, "warning", "the beam lit 150 % of the pellet's volume, which does not fit"),
+    ):
+        reference = _reference(known, body_volume=lit / share)
+        assert reference.lit_share == pytest.approx([share])
+        assert reference.lost_share == pytest.approx([max(0.0, 1.0 - share / 0.95)])
+        (found,) = [remark for remark in remarks_on(reference) if "the beam lit" in remark.text]
+        assert (found.level, found.text[: len(words)]) == (level, words)
+    # a list of grains says nothing of it
+    told = [remark.text for remark in remarks_on(_reference([grains], body_volume=lit / 0.42))]
+    assert any("the found grains fill 42 % of the pellet's volume, which does" in t for t in told)
+
+
+def test_a_drift_between_two_states_is_noticed() -> None:
+    rng = np.random.default_rng(3)
+    for step, noticed in ((0.0, False), (4.6e-5, True)):
+        maps = [
+            polycrystal(30, count=600).grain_map(offset=k * step, sigma_strain=3e-5, rng=rng)
+            for k in range(2)
+        ]
+        found = _reference(maps, trackings=[all_tracked(600)])
+        assert (found.drift_sigma > 0.0) is noticed
+        told = [remark.text for remark in remarks_on(found) if "drifted" in remark.text]
+        assert bool(told) is noticed
 
 
 def test_a_drift_between_states_is_noticed_and_widens_everything() -> None:

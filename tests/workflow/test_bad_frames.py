@@ -159,7 +159,7 @@ def test_an_image_of_another_size_is_named(
     ("more", "code", "words"),
     [
         (
-            "first_ring = 40",
+            "first_ring = 40\nrings = 7",
             0,
             "1.202 angstrom) lies outside the detector: 4 rings are seen",
         ),

@@ -20,7 +20,7 @@ TECHNIQUE = Technique(
     steps=(
         Step(
             name="hedm.read",
-            version=1,
+            version=2,
             compute="mesolith.hedm.read:compute",
             per="state",
             inputs=("raw?", "frames.stitch?", "frames.phase?"),
@@ -34,6 +34,17 @@ TECHNIQUE = Technique(
             ),
             record="mesolith.records.grains:GrainMap",
             cost="mesolith.hedm.read:cost",
+            trial="mesolith.hedm.read:trial",
+        ),
+        Step(
+            name="hedm.finds",
+            version=1,
+            compute="mesolith.hedm.read:compute_finds",
+            per="state",
+            inputs=("hedm.read",),
+            settings=("state.grains",),
+            record="mesolith.records.layer_finds:LayerFinds",
+            parts="mesolith.hedm.read:parts_of_finds",
         ),
     ),
     figures=(
@@ -56,6 +67,7 @@ TECHNIQUE = Technique(
             "How the grains lie, in the colours of an inverse pole figure",
             "grain map by orientation, in the form of Dixit 2022, Fig. 1d",
             "mesolith.hedm.figure_orientation_map:draw",
+            settings=("hedm.ipf_axis",),
         ),
         Figure(
             "phase_map",
@@ -87,7 +99,7 @@ TECHNIQUE = Technique(
         Export(
             "midas",
             "midas",
-            "Folder of Grains.csv, HDF5 and parameters of each state for MIDAS.",
+            "Folder of Grains.csv, HDF5, parameters and spots of each state for MIDAS.",
             "mesolith.hedm.exports:write_midas_folder",
         ),
         Export(
@@ -99,7 +111,7 @@ TECHNIQUE = Technique(
         Export(
             "hexrd",
             "hexrd",
-            "Folder of grains.out and instrument of each state for HEXRD.",
+            "Folder of grains.out, instrument and spots of each state for HEXRD.",
             "mesolith.hedm.exports:write_hexrd_folder",
         ),
     ),

@@ -43,7 +43,8 @@ def upright_spots(
         |y| as a share of the radius.
     out, shell
         Filled: y, z (um), omega in [0, 2 pi), (n, 3); the shell of each spot, -1 on none, near the
-        pole or where the upright axis would not bring the reflection to the sphere.
+        pole or where the upright axis would not bring the reflection to the sphere. There the
+        place is 0.
     """
     wavelength = source[3]
     beam = np.empty(3)
@@ -65,6 +66,7 @@ def upright_spots(
         z = tilt[0, 2] * px + tilt[1, 2] * py + tilt[2, 2] * pz
         angle = omega[i]
         shell[i] = -1
+        out[i, 0], out[i, 1], out[i, 2] = 0.0, 0.0, 0.0
         if not upright:
             length = math.sqrt(x * x + y * y + z * z)
             gx = (x / length - beam[0]) / wavelength

@@ -11,6 +11,8 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm._kernels_hypothesis import confirm, orient, passes_tests, place_of_two
 from mesolith.hedm._kernels_pair_map import EDGE, cell_of
 
+_WALK = 10  # orientations that are tested in the time of one look for partners
+
 
 @njit(nogil=True, cache=True)
 def search_seeds(
@@ -52,7 +54,10 @@ def search_seeds(
     places: FloatArray,
     ratio: FloatArray,
 ) -> tuple[int, int]:
-    """Grains through seeds on one ring and partners on another; returns grains and trials.
+    """Grains through seeds on one ring and partners on another; returns grains and work.
+
+    Work is counted in orientations that were tested; to look for the partners of a seed at one
+    angle is as much work as ten.
 
     Parameters
     ----------
@@ -87,7 +92,7 @@ def search_seeds(
     lattice, places, ratio
         Filled: reciprocal lattices (k, 3, 3), places (k, 3), log likelihood ratios (k,).
     """
-    grains, trials = 0, 0
+    grains, work = 0, 0
     stamp = np.zeros(coarse_cells * coarse_cells, dtype=np.int64)
     partners = np.empty(len(coarse_pair), dtype=np.int64)
     found = np.empty(16, dtype=np.int64)
@@ -105,6 +110,7 @@ def search_seeds(
         best, best_count, done = -1e300, 0, False
         for angle in range(len(angles)):
             mark += 1
+            work += _WALK
             near = partners_of(
                 seed,
                 angles[angle],
@@ -129,7 +135,7 @@ def search_seeds(
                     continue
                 choice, way = divmod(trial % per_partner, ways)
                 trial += 1
-                trials += 1
+                work += 1
                 g1, g2 = g[seed], g[other]
                 side = 1.0 - 2.0 * way
                 if g1[0] * g2[0] + g1[1] * g2[1] + g1[2] * g2[2] < 0.0:
@@ -188,7 +194,7 @@ def search_seeds(
         ratio[grains] = best
         grains += 1
         claim_spots(best_claimed[:best_count], members, spot_taken, around_start, around, taken)
-    return grains, trials
+    return grains, work
 
 
 @njit(nogil=True, cache=True)
@@ -228,9 +234,10 @@ def partners_of(
         along = cosine * math.cos(offset * reach) - sine * math.sin(offset * reach)
         radius = sine * math.cos(offset * reach) + cosine * math.sin(offset * reach)
         steps = int(2.0 * math.pi * radius * coarse_cells / EDGE) + 1
-        for step in range(steps):
-            turn = 2.0 * math.pi * step / steps
-            cx, sx = radius * math.cos(turn), radius * math.sin(turn)
+        cosine_step, sine_step = math.cos(2.0 * math.pi / steps), math.sin(2.0 * math.pi / steps)
+        cx, sx = radius, 0.0
+        for _ in range(steps):
+            cx, sx = cx * cosine_step - sx * sine_step, sx * cosine_step + cx * sine_step
             x = along * ex + cx * ux + sx * vx
             y = along * ey + cx * uy + sx * vy
             z = along * ez + cx * uz + sx * vz

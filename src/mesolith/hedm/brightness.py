@@ -12,12 +12,12 @@ the angles of a high-energy detector, is left out.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import ndtr
+from scipy.special import expit, logit, ndtr
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm.sightings import Sightings
@@ -27,22 +27,27 @@ from mesolith.records.spots import Spots
 _ROUNDS, _INNER = 4, 5
 _SURE = 2.5  # times the threshold: counts that are always seen
 _FEWEST = 30  # spots that measure a ring
-_ROWS = 60_000  # of the reflections on which detection is fitted
+_CELL, _CELLS = 0.02, 12  # of log counts, and parts of sin eta, in which detection is fitted
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """Chance that a spot is listed: ``seen`` * Phi((counts * |sin eta|^spread - threshold) / sd).
 
-    sd^2 = noise^2 + counts + (scatter * counts)^2; ``threshold`` and ``noise`` in counts.
+    sd^2 = noise^2 + counts + (blur * counts)^2; ``threshold`` and ``noise`` in counts. ``blur`` is
+    how far expected counts are off, so a spot without counts is listed by its noise alone.
     ``spread`` is 0 where counts decide, 1 where the counts of one frame do. ``seen`` is below 1
-    where bright spots vanish too: next to brighter ones.
+    where bright spots vanish too: next to brighter ones. Besides, ``stranger`` is the chance that
+    another's spot lies where nothing would be listed. Listed counts have sd^2 = noise^2 + counts +
+    (scatter * counts)^2.
     """
 
     threshold: float
     noise: float
     seen: float
     spread: float
+    blur: float
+    stranger: float
     scatter: float
 
     def deviation(self, counts: FloatArray) -> FloatArray:
@@ -52,7 +57,13 @@ class Detection:
     def chance(self, counts: FloatArray, sin_eta: FloatArray) -> FloatArray:
         """Chance that spots of these true counts are listed."""
         over = counts * sin_eta**self.spread - self.threshold
-        return np.asarray(self.seen * ndtr(over / self.deviation(counts)))
+        sd = np.sqrt(self.noise**2 + counts + (self.blur * counts) ** 2)
+        return np.asarray(self.seen * ndtr(over / sd))
+
+    def filled(self, counts: FloatArray, sin_eta: FloatArray) -> FloatArray:
+        """Chance that their places are filled, by them or by a stranger."""
+        own = self.chance(counts, sin_eta)
+        return np.asarray(own + (1.0 - own) * self.stranger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,8 @@ def fit_brightness(
     spot = sightings.spot[rows]
     found = spot >= 0
     clean = found & (sightings.share[rows] > 0.99)
+    # a spot that is rather another reflection's says neither that this one is listed nor not
+    apart = ~found | (sightings.share[rows] > 0.5)
     bad = spots.saturated | spots.partial | spots.overlapping | ~(spots.intensity > 0.0)
     clean &= ~bad[np.maximum(spot, 0)]
     counts = np.log(np.where(clean, spots.intensity[np.maximum(spot, 0)], 1.0))
@@ -103,7 +116,7 @@ def fit_brightness(
     listed = spots.intensity[spots.intensity > 0.0]
     least = float(np.quantile(listed, 0.01)) if len(listed) else 1.0
     noise = float(np.median(spots.intensity_se[spots.intensity <= 1.5 * least])) or 0.25 * least
-    detection = Detection(least, max(noise, 1e-6 * least), 0.98, 0.0, 0.1)
+    detection = first = Detection(least, max(noise, 1e-6 * least), 0.98, 0.0, 0.1, 1e-3, 0.1)
     level, volume, absorption = np.zeros(len(strength)), np.full(grains, np.nan), 0.0
     measured = usable & alike
     for _ in range(_ROUNDS):
@@ -115,10 +128,14 @@ def fit_brightness(
         scatter = math.sqrt(max(scatter**2 - float(own), 0.0))
         measured = np.bincount(family[used], minlength=len(level)) >= _FEWEST
         bare = np.nan_to_num(known + volume[grain] - absorption * path, nan=-np.inf)
+        # from the start: what the first rounds take for blur must not stay
+        first = replace(first, threshold=detection.threshold)
         detection = _fit_detection(
-            bare + level[family], sine, found, measured[family], detection, scatter
+            bare + level[family], sine, found, measured[family] & apart, first, scatter
         )
-        level = _with_faint(level, measured, alike, bare, sine, found, family, phases, detection)
+        level = _with_faint(
+            level, measured, alike, bare, sine, found, family, apart, phases, detection
+        )
         over = bare + level[family] + detection.spread * np.log(sine)
         used = clean & (over > math.log(_SURE * detection.threshold))
     return Brightness(volume, level, absorption, detection)
@@ -184,40 +201,55 @@ def _fit_detection(
     start: Detection,
     scatter: float,
 ) -> Detection:
-    """Likeliest threshold, noise, ceiling and spread for what was found of what was expected."""
+    """Likeliest detection for what was found of what was expected."""
     near = np.abs(predicted - math.log(start.threshold)) < math.log(12.0)
     rows = np.flatnonzero(measured & near)
-    rows = rows[:: max(1, len(rows) // _ROWS)]
     if len(rows) < 10 * _FEWEST:
         return start
-    counts, sine, found = np.exp(predicted[rows]), sine[rows], found[rows]
+    # reflections of nearly the same counts and azimuth are counted together
+    level = np.floor(predicted[rows] / _CELL).astype(np.int64)
+    cell = (level - level.min()) * _CELLS + np.minimum(sine[rows] * _CELLS, _CELLS - 1).astype(int)
+    asked = np.bincount(cell)
+    kept = asked > 0
+    asked = asked[kept].astype(np.float64)
+    counts = np.exp(np.bincount(cell, predicted[rows])[kept] / asked)
+    sine = np.bincount(cell, sine[rows])[kept] / asked
+    filled = np.bincount(cell, found[rows])[kept]
 
     def of(x: FloatArray) -> Detection:
-        spread = float(np.clip(x[3], 0.0, 1.0))
         return Detection(
-            math.exp(x[0]), math.exp(x[1]), 1.0 / (1.0 + math.exp(-x[2])), spread, scatter
+            threshold=math.exp(x[0]),
+            noise=math.exp(x[1]),
+            seen=float(expit(x[2])),
+            spread=float(np.clip(x[3], 0.0, 1.0)),
+            blur=math.exp(x[4]),
+            stranger=float(expit(x[5])),
+            scatter=scatter,
         )
 
     def cost(x: FloatArray) -> float:
-        chance = np.clip(of(x).chance(counts, sine), 1e-4, 1.0 - 1e-4)
+        chance = np.clip(of(x).filled(counts, sine), 1e-7, 1.0 - 1e-7)
         outside = max(-x[3], 0.0) + max(x[3] - 1.0, 0.0)
-        return float(-np.sum(np.log(np.where(found, chance, 1.0 - chance)))) + 1e4 * outside
+        told = filled * np.log(chance) + (asked - filled) * np.log1p(-chance)
+        return 1e4 * outside - float(np.sum(told))
 
     first = np.array(
         [
             math.log(start.threshold),
             math.log(start.noise),
-            math.log(start.seen / (1.0 - start.seen)),
+            float(logit(start.seen)),
             start.spread,
+            math.log(start.blur),
+            float(logit(start.stranger)),
         ],
         dtype=np.float64,
     )
-    simplex = first + np.vstack([np.zeros(4), 0.3 * np.eye(4)])
+    simplex = first + np.vstack([np.zeros(6), 0.3 * np.eye(6)])
     found_at = minimize(
         cost,
         first,
         method="Nelder-Mead",
-        options={"initial_simplex": simplex, "maxfev": 250, "xatol": 3e-3, "fatol": 0.3},
+        options={"initial_simplex": simplex, "maxfev": 1500, "xatol": 1e-3, "fatol": 0.03},
     )
     return of(found_at.x)
 
@@ -230,6 +262,7 @@ def _with_faint(
     sine: FloatArray,
     found: NDArray[np.bool_],
     family: IntArray,
+    apart: NDArray[np.bool_],
     phases: TwoPhases,
     detection: Detection,
 ) -> FloatArray:
@@ -240,7 +273,7 @@ def _with_faint(
     """
     level = level.copy()
     for one in np.flatnonzero(alike & ~measured):
-        rows = np.flatnonzero(family == one)
+        rows = np.flatnonzero((family == one) & apart)
         rows = rows[:: max(1, len(rows) // 20_000)]
         if len(rows):
             level[one] = _level_by_number(
@@ -262,7 +295,7 @@ def _level_by_number(
     wanted = max(found, 0.5)
     for _ in range(30):
         middle = 0.5 * (low + high)
-        if float(detection.chance(np.exp(bare + middle), sine).sum()) < wanted:
+        if float(detection.filled(np.exp(bare + middle), sine).sum()) < wanted:
             low = middle
         else:
             high = middle

@@ -28,8 +28,10 @@ from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.spot_errors import ErrorFloor, floor_from_residuals, with_floor, with_turn
 from mesolith.instrument.calibration import Calibration
 from mesolith.instrument.instrument import Instrument
+from mesolith.instrument.parameters import moved
 from mesolith.instrument.station import StationCalibration, scale_words, station_calibration
 from mesolith.io.finding import Finding
+from mesolith.records.indexed import IndexedGrains
 from mesolith.records.spots import Spots
 
 _START_PLACE = 0.3  # px, before residuals are known
@@ -130,7 +132,8 @@ def calibrate_spots(
     names = [*plan.names, *([OMEGA_STEP] if plan.omega_step else [])]
     known = plan.distance_sigma is not None and "distance" in plan.names
     prior = {"distance": float(plan.distance_sigma or 0.0), "lattice": _ROOM} if known else None
-    current, factor, factor_se = rough.instrument, 1.0, 0.0
+    start = current = rough.instrument
+    factor, factor_se = 1.0, 0.0
     layer: IndexedLayer | None = None
     calibration: Calibration | None = None
     count = 0
@@ -139,6 +142,11 @@ def calibrate_spots(
         layer = index_spots(with_floor(turned, floor), current, phases, settings)
         floor = _better_floor(turned, layer, floor, plan)
         matches = best_matches(grain_spots(layer), most=plan.most_grains)
+        if "shift_y" in plan.names:  # where the panel stands along y and z is free
+            height = mean_height(layer.grains)
+            start = moved(start, {"shift_z": -height})
+            current = moved(current, {"shift_z": -height})
+            matches = replace(matches, position=matches.position - [0.0, 0.0, height])
         count = len(matches.lattice_vectors)
         if not count:
             raise InvalidValueError(
@@ -148,9 +156,9 @@ def calibrate_spots(
             )
         if not names:
             continue
-        # always from the rough station and the stated angles, so that a prior counts once
+        # always from one station and the stated angles, so that a prior counts once
         found = calibrate_from_grains(
-            rough.instrument,
+            start,
             with_floor(spots, floor),
             matches,
             names=names,
@@ -195,6 +203,16 @@ def grain_spots(layer: IndexedLayer) -> GrainSpots:
         row[assignment.grain_id],
         assignment.hkl,
     )
+
+
+def mean_height(grains: IndexedGrains) -> float:
+    """Height of the middle of all grains, um: their mean by volume, 0 where none states one.
+
+    In a sample that fills the beam this is the middle of the beam, however few the grains.
+    """
+    share = np.where(grains.volume_share > 0.0, grains.volume_share, 0.0)
+    total = float(share.sum())
+    return float(share @ grains.position[:, 2]) / total if total > 0.0 else 0.0
 
 
 def dilation_spread(matches: GrainSpots) -> float:

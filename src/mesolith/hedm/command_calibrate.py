@@ -178,7 +178,7 @@ def _from_grains(arguments: argparse.Namespace) -> tuple[StationCalibration, lis
     from mesolith.io.frames import open_source
 
     files: Sequence[Path] = arguments.files
-    phases, settings = phases_of_options(arguments), settings_of_options(arguments)
+    settings = settings_of_options(arguments)
     if is_frames(files[0]):
         detector = detector_of_options(arguments, open_source(files[0]).shape)
         kind = _kind(arguments, detector)
@@ -189,6 +189,7 @@ def _from_grains(arguments: argparse.Namespace) -> tuple[StationCalibration, lis
         kind = _kind(arguments, detector)
         spots, findings = _one_list(files, detector)
     progress(f"grains of {len(spots):,} spots")
+    phases = phases_of_options(arguments, detector.instrument, spots)
     where = str(files[0])
     try:
         found = calibrate_spots(

@@ -98,7 +98,6 @@ def run_index(arguments: argparse.Namespace) -> int:
             )
     refuse_beside(arguments.output / "grains", arguments.files, "the grains")
     files: list[Path] = arguments.files
-    phases = phases_of_options(arguments)
     settings = replace(
         settings_of_options(arguments),
         evidence=arguments.evidence,
@@ -124,6 +123,7 @@ def run_index(arguments: argparse.Namespace) -> int:
             remedy="Was the shutter open, and the beam on the sample?",
         )
     try:
+        phases = phases_of_options(arguments, detector.instrument, spots)
         findings += check_rings(detector.instrument, phases)
         station, more = _station(arguments, detector.instrument, spots, phases)
         progress(f"grains of {len(spots):,} spots")
@@ -239,6 +239,7 @@ def _written(
                 grain_map=grain_map,
                 station=station,
                 spots=spots,
+                assignment=layer.assignment,
                 beam_height=arguments.beam_height_um,
             )
             written += paths

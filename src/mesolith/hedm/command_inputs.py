@@ -78,7 +78,17 @@ def add_sample_options(parser: Any, *, material: bool) -> None:
         "--first-ring", type=int, default=1, metavar="N", help="first ring used (default: 1)"
     )
     parser.add_argument(
-        "--rings", type=int, default=7, metavar="N", help="rings from there on (default: 7)"
+        "--rings",
+        type=int,
+        metavar="N",
+        help="rings looked at from there on (default: those on the detector, 24 at most)",
+    )
+    parser.add_argument(
+        "--strongest",
+        type=int,
+        default=12,
+        metavar="N",
+        help="so many of these are indexed, by structure factor (default: 12)",
     )
     for name, default, text in (
         ("sample-radius-um", 900.0, "no grain is farther from the rotation axis"),
@@ -273,22 +283,35 @@ def on_panels(spots: Spots, instrument: Instrument, where: str) -> Spots:
     return replace(spots, panel=row[spots.panel], panel_name=names)
 
 
-def phases_of_options(arguments: argparse.Namespace) -> tuple[PhaseRings, ...]:
-    """The rings of the materials named."""
-    from mesolith.hedm.frames_index import rings_of_materials
+def phases_of_options(
+    arguments: argparse.Namespace, instrument: Instrument, spots: Spots
+) -> tuple[PhaseRings, ...]:
+    """The rings of the materials named that are indexed, no farther out than the spots."""
+    from mesolith.hedm.ring_choice import rings_of_materials, smallest_spacing
     from mesolith.materials.loader import load_material
 
-    if not (1 <= arguments.first_ring <= 100 and 1 <= arguments.rings <= 60):
+    count, strongest = arguments.rings, arguments.strongest
+    if not (
+        1 <= arguments.first_ring <= 100
+        and (count is None or 1 <= count <= 60)
+        and 2 <= strongest <= 60
+    ):
+        asked = "the rings on the detector" if count is None else f"{count} rings"
         raise SettingsError(
-            f"{arguments.rings} rings from ring {arguments.first_ring} on are none, or too many",
-            remedy="The first is 1 to 100, their number 1 to 60.",
+            f"the {strongest} strongest of {asked} from ring {arguments.first_ring} on are none, "
+            "or too many",
+            remedy="The first is 1 to 100, their number 1 to 60, of the strongest 2 to 60.",
         )
     second = arguments.second_phase
     return rings_of_materials(
         load_material(arguments.material),
         None if second is None else load_material(second),
+        instrument,
         first_ring=arguments.first_ring,
-        count=arguments.rings,
+        count=count,
+        strongest=strongest,
+        strain=arguments.strain,
+        least_d=smallest_spacing(spots, instrument),
     )
 
 

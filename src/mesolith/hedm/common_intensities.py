@@ -2,7 +2,8 @@
 
 The phases differ by per cents there, so a grain's families are compared with one another, and
 with those of all grains: what rings, filters and absorption do to all alike drops out. How much a
-family of a grain scatters beyond its counts is measured on all grains.
+family of a grain scatters is measured on all grains; that it scatters less than its counts say
+is believed as far as three standard errors of that measurement allow.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _SURE = 2.5  # times the threshold
 _CLIP = 4.0  # standard deviations beyond which a family of a grain says no more
 _FLOOR = 1e-3  # of the brightness of a family, unknown whatever the counts
 _FEWEST = 20  # grains that tell how much a family scatters
+_MEDIAN_ERROR = 2.33  # of a variance from a median of n sizes, relative, times sqrt(n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ def common_intensities(
         size = np.abs(value[seen, f])
         scale, excess = 1.0, 0.0
         if seen.sum() > _FEWEST:
-            scale = min((1.4826 * float(np.median(size / np.sqrt(stated)))) ** 2, 1.0)
+            least = (1.4826 * float(np.median(size / np.sqrt(stated)))) ** 2
+            scale = min(least * (1.0 + 3.0 * _MEDIAN_ERROR / math.sqrt(float(seen.sum()))), 1.0)
             excess = max((1.4826 * float(np.median(size))) ** 2 - float(np.median(stated)), 0.0)
         weight[seen, f] = 1.0 / (scale * own + excess + _FLOOR**2)
     low = np.maximum(phases.strength[:, families], 1e-300)

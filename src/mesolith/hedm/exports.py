@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from mesolith.errors import InputError
 from mesolith.hedm.indexed import FROM_SPOTS
 from mesolith.hedm.program_files import write_program_files
+from mesolith.hedm.shown_layer import layer_words
 from mesolith.instrument.station import StationCalibration
 from mesolith.io.tables import file_stem
 from mesolith.io.vtkhdf import PointStep, write_point_series
 from mesolith.records.cell import Cell
 from mesolith.records.grains import GrainMap
+from mesolith.records.indexed import SpotAssignment
+from mesolith.records.layer_finds import LayerFinds
 from mesolith.records.lives import life_numbers
 from mesolith.records.spots import Spots
 
@@ -41,17 +44,17 @@ def write_paraview(cell: Cell, path: Path) -> None:
 
 
 def write_midas_folder(cell: Cell, path: Path) -> None:
-    """Grains.csv, consolidated HDF5 and parameters of every state that has grains."""
+    """Grains.csv, HDF5, parameters and SpotMatrix.csv of every state that has them."""
     _write_folder(cell, path, "midas")
 
 
 def write_imaged11_folder(cell: Cell, path: Path) -> None:
-    """Grain maps, HDF5, parameters and, of states with one layer, peaks, for ImageD11."""
+    """Grain maps, HDF5, parameters and, of the layer with most grains, peaks, for ImageD11."""
     _write_folder(cell, path, "imaged11")
 
 
 def write_hexrd_folder(cell: Cell, path: Path) -> None:
-    """grains.out and instrument of every state that has grains."""
+    """grains.out, instrument and the spots of each grain, of every state that has them."""
     _write_folder(cell, path, "hexrd")
 
 
@@ -73,8 +76,20 @@ def _write_folder(cell: Cell, folder: Path, program: str) -> None:
     for state in states:
         grain_map = state[GrainMap]
         spots: Spots | None = None
+        assignment: SpotAssignment | None = None
+        height = 0.0
         if Spots in state:
             spots = state[Spots]
+        if SpotAssignment in state:
+            assignment = state[SpotAssignment]
+        if LayerFinds in state and spots is not None:
+            finds = state[LayerFinds]
+            height = float(finds.layer_z[finds.shown_layer])
+            if len(finds.layer_z) > 1:
+                missing.append(
+                    f"{layer_words(finds, state.name)}: its spots are written; a result keeps "
+                    "those of no other layer"
+                )
         _, left_out = write_program_files(
             folder,
             f"{state.index}_{file_stem(state.name)}_",
@@ -82,6 +97,8 @@ def _write_folder(cell: Cell, folder: Path, program: str) -> None:
             grain_map=grain_map,
             station=station if grain_map.error_source == FROM_SPOTS else None,
             spots=spots,
+            assignment=assignment,
+            height=height,
         )
         missing += [f"{state.name}: {text}" for text in left_out]
     if missing:

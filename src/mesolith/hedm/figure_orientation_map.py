@@ -45,8 +45,11 @@ class _Seen:
 
 
 def draw(cell: Cell) -> Drawing | None:
-    """Orientation maps of the first and last state; of one state alone along z and along x."""
-    return orientation_drawing(cell, "z")
+    """Orientation maps of the first and last state along the axis that hedm.ipf_axis names, z.
+
+    Of one state alone along a second axis, too.
+    """
+    return orientation_drawing(cell, cell.conditions.get("hedm.ipf_axis", "z"))
 
 
 def orientation_drawing(cell: Cell, axis: Axis) -> Drawing | None:

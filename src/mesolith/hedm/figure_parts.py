@@ -46,18 +46,20 @@ def parts_drawing(name: str, finds: LayerFinds) -> Drawing:
             f"grains. The two parts of {joined:,} grains that a border cuts, one against the "
             "other: (a) each component of their rotation, (b) of their strain, over the error "
             "that is stated of the difference. If parts are alike and stated errors true, the "
-            "steps follow the line. Real differences within grains taken off, the errors of most "
-            f"parts are at most {_with_error(finds.turn_scale, finds.turn_scale_se)} times the "
-            "stated ones in orientation and "
-            f"{_with_error(finds.strain_scale, finds.strain_scale_se)} times in strain."
+            "steps follow the line. Fitted are true errors of most parts of "
+            f"{_with_error(finds.turn_scale, finds.turn_scale_se)} times the stated ones in "
+            f"orientation and {_with_error(finds.strain_scale, finds.strain_scale_se)} times in "
+            f"strain, beside a real spread of {np.degrees(finds.turn_spread):.4f} deg and "
+            f"{finds.strain_spread:.1e} of each component."
         ),
         how=(
             "Both parts come from different spots of different scans. Their differences are "
-            "fitted as stated errors times a factor, with wider errors for a few, and a real "
-            f"spread beside them: {np.degrees(finds.turn_spread):.4f} deg and "
-            f"{finds.strain_spread:.1e} here. A small part that really differs more than half a "
-            "grain counts as error, so the factors are upper bounds. By their own odds "
-            f"{finds.expected_wrong:.1f} joins are wrong and {finds.expected_missed:.1f} missed."
+            "fitted as stated errors times a factor, with wider errors for a few, and a spread "
+            "that is the same for all pairs beside them. A small part that really differs more "
+            "than half a grain does counts as error and makes the factor too large; an error "
+            "that is the same for all parts counts as spread and makes it too small. By their own "
+            f"odds {finds.expected_wrong:.1f} joins are wrong and {finds.expected_missed:.1f} "
+            "missed."
         ),
         cite=(),
         table={
@@ -90,4 +92,4 @@ def _panel(axes: Any, values: FloatArray) -> None:
 
 
 def _with_error(value: float, error: float) -> str:
-    return f"{value:.2f} ({error:.2f})" if np.isfinite(error) else f"{value:.2f}"
+    return f"{value:.2f} ± {error:.2f}" if np.isfinite(error) else f"{value:.2f}"

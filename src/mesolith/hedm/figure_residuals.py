@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm.shown_layer import layer_words
 from mesolith.instrument.instrument import Instrument
 from mesolith.records.cell import Cell, State
 from mesolith.records.drawing import Drawing
 from mesolith.records.indexed import SpotAssignment
+from mesolith.records.layer_finds import LayerFinds
 from mesolith.records.spots import Spots
 from mesolith.records.style import (
     FAINT,
@@ -58,13 +60,19 @@ class Wave:
 
 
 def draw(cell: Cell) -> Drawing | None:
-    """Residuals of the first state whose spots were assigned to grains; None without one."""
+    """Residuals of the first state whose spots were assigned to grains; None without one.
+
+    Of several layers the one with the most grains.
+    """
     for state, assignment in cell.having(SpotAssignment):
         if len(assignment) and Instrument in state:
             instrument = state[Instrument]
             panel = _panels(state, assignment, instrument)
             if panel is not None:
-                return residuals_drawing(state.name, assignment, instrument, panel)
+                name = state.name
+                if LayerFinds in state:
+                    name = layer_words(state[LayerFinds], name)
+                return residuals_drawing(name, assignment, instrument, panel)
     return None
 
 

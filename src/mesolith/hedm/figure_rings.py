@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mesolith.axes import FloatArray, IntArray
 from mesolith.crystal.lattice import basis_from_lattice
 from mesolith.crystal.reflections import rings
+from mesolith.hedm.shown_layer import in_shown_layer
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.predict import predict_spots
 from mesolith.instrument.scattering import (
@@ -58,15 +59,16 @@ class _Ring:
 
 
 def draw(cell: Cell) -> Drawing | None:
-    """Spots of the first state that has spots, their instrument and grains; None without."""
+    """Spots of the first state that has spots, their instrument and grains; None without.
+
+    Of several layers the one with the most grains, with the grains that it shows.
+    """
     for state, spots in cell.having(Spots):
         if Instrument in state and IndexedGrains in state and len(spots):
-            grains = state[IndexedGrains]
+            grains, name = state[IndexedGrains], state.name
             if LayerFinds in state:
-                # grains lie in the sample, spots were made in the beam
-                height = np.array([0.0, 0.0, state[LayerFinds].layer_z[0]])
-                grains = replace(grains, position=grains.position - height)
-            return spots_drawing(state.name, spots, state[Instrument], grains)
+                grains, name = in_shown_layer(grains, state[LayerFinds], name)
+            return spots_drawing(name, spots, state[Instrument], grains)
     return None
 
 

@@ -21,7 +21,12 @@ from mesolith.hedm.calibrate_spots import (
     calibrate_spots,
     uncalibrated,
 )
-from mesolith.hedm.frames_index import main_spacings, phases_of, settings_of_index
+from mesolith.hedm.frames_index import (
+    main_spacings,
+    phases_of,
+    rings_asked_for,
+    settings_of_index,
+)
 from mesolith.hedm.frames_layers import INSTRUMENT, detector_of
 from mesolith.hedm.place_rings import placed_on_rings
 from mesolith.instrument.calibrants import calibrant
@@ -108,15 +113,16 @@ def _on_grains(
             "finds fainter spots.",
         )
     start = instrument if powder is None else powder.calibration.instrument
+    phases = phases_of(work, start)
     try:
         found: CalibratedStation = calibrate_spots(
             start,
             spots,
-            phases_of(work),
+            phases,
             settings_of_index(work.settings),
             _plan(work, powder),
             where=where,
-            spacings=main_spacings(work),
+            spacings=main_spacings(work, float(phases[0].spacing.min())),
         )
     except InvalidValueError as few:
         # too little to calibrate on is no fault of the user's: the detector file stands
@@ -181,7 +187,7 @@ def _ring_findings(work: Work, instrument: Instrument) -> list[Finding]:
 
     Raises ``ContradictionError`` where all do.
     """
-    phase = phases_of(work)[0]
+    phase = rings_asked_for(work, instrument)
     covered = ring_coverage(instrument, phase.spacing)
     outside = np.flatnonzero(covered < _LEAST_COVERED)
     if not len(outside):

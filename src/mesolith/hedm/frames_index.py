@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from mesolith.errors import ContradictionError, EmptyFileError, SettingsError
 from mesolith.hedm.calibrate_spots import corrected
 from mesolith.hedm.frames_layers import STATION, layer_heights
 from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.indexed import index_spots
-from mesolith.hedm.phase_rings import PhaseRings, phase_rings, some_rings
+from mesolith.hedm.phase_rings import PhaseRings, phase_rings
+from mesolith.hedm.ring_choice import rings_in_reach, rings_of_materials
+from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.station import StationCalibration
 from mesolith.io.record_file import read_record, write_record
 from mesolith.materials.loader import Material, load_material
@@ -22,7 +22,6 @@ from mesolith.records.spots import Spots
 
 ASSIGNMENT = "assignment.h5"  # beside the grains of a layer: whose its spots are
 _AROUND = 100.0  # um, for a sample that is not centred
-_SAME = 0.01  # of a spacing, within which rings of two phases are one
 
 
 def parts(work: Work) -> list[dict[str, int]]:
@@ -49,7 +48,7 @@ def compute(work: Work) -> None:
         indexed = index_spots(
             corrected(spots, station),
             station.instrument,
-            phases_of(work),
+            phases_of(work, station.instrument),
             settings_of_index(work.settings),
         )
     except ContradictionError as error:
@@ -75,8 +74,32 @@ def compute(work: Work) -> None:
     write_remarks(work.folder, [Remark("note", where, text)])
 
 
-def phases_of(work: Work) -> tuple[PhaseRings, ...]:
-    """The measured rings of the electrolyte, and of its second phase where one is named."""
+def phases_of(work: Work, instrument: Instrument) -> tuple[PhaseRings, ...]:
+    """The indexed rings of the electrolyte, and of its second phase where one is named."""
+    return rings_of_materials(
+        _electrolyte(work),
+        electrolyte_material(work, "electrolyte.second_phase"),
+        instrument,
+        strongest=int(work.settings["frames.strongest"]),
+        strain=float(work.settings["frames.strain"]),
+        **_window(work),
+    )
+
+
+def rings_asked_for(work: Work, instrument: Instrument) -> PhaseRings:
+    """The electrolyte's rings among which the strongest are indexed."""
+    return rings_in_reach(_electrolyte(work), instrument, **_window(work))
+
+
+def _window(work: Work) -> dict[str, Any]:
+    count = work.settings["frames.rings"]
+    return {
+        "first_ring": int(work.settings["frames.first_ring"]),
+        "count": None if count is None else int(count),
+    }
+
+
+def _electrolyte(work: Work) -> Material:
     material = electrolyte_material(work, "electrolyte.material")
     if material is None:
         raise SettingsError(
@@ -84,37 +107,15 @@ def phases_of(work: Work) -> tuple[PhaseRings, ...]:
             where="[electrolyte]",
             remedy='Add material = "LLZTO-I-43d", another library name, or a CIF file.',
         )
-    return rings_of_materials(
-        material,
-        electrolyte_material(work, "electrolyte.second_phase"),
-        first_ring=int(work.settings["frames.first_ring"]),
-        count=int(work.settings["frames.rings"]),
+    return material
+
+
+def main_spacings(work: Work, last: float) -> list[float]:
+    """d of the electrolyte's rings from the innermost out to ``last``, angstrom."""
+    material = _electrolyte(work)
+    rings = phase_rings(
+        material.name, material.space_group, material.lattice, d_min=last * (1.0 - 1e-6)
     )
-
-
-def rings_of_materials(
-    material: Material, second: Material | None, *, first_ring: int, count: int
-) -> tuple[PhaseRings, ...]:
-    """``count`` rings of a material from ``first_ring`` (1: the innermost) on, and of a second.
-
-    The second phase is looked for on the rings of the first, as far as its group allows them.
-    """
-    first, last = first_ring - 1, first_ring - 1 + count
-    main = phase_rings(material.name, material.space_group, material.lattice, count=last)
-    found = [some_rings(main, np.arange(len(main.spacing)) >= first)]
-    if second is not None:
-        low, high = found[0].spacing.min() * (1.0 - _SAME), found[0].spacing.max() * (1.0 + _SAME)
-        whole = phase_rings(second.name, second.space_group, second.lattice, d_min=float(low))
-        found.append(some_rings(whole, whole.spacing <= high))
-    return tuple(found)
-
-
-def main_spacings(work: Work) -> list[float]:
-    """d of the electrolyte's rings from the innermost to the last that is indexed, angstrom."""
-    material = electrolyte_material(work, "electrolyte.material")
-    assert material is not None  # phases_of says so
-    count = int(work.settings["frames.first_ring"]) - 1 + int(work.settings["frames.rings"])
-    rings = phase_rings(material.name, material.space_group, material.lattice, count=count)
     return rings.spacing.tolist()
 
 

@@ -36,15 +36,15 @@ def files_by_layer(files: Sequence[Path], heights: Sequence[float], state: str) 
     each, left = divmod(len(files), len(heights))
     if left or not each:
         raise ContradictionError(
-            f"{len(files)} files of frames for {len(heights)} layers",
+            f"{len(files)} files for {len(heights)} layers",
             where=state,
-            remedy="frames.layer_z_um holds one height a layer, each with equally many files.",
+            remedy="layer_z_um holds one height a layer, each with equally many files.",
         )
     if len(set(heights)) < len(heights):
         raise ContradictionError(
             f"two of the {len(heights)} layers have the same height",
             where=state,
-            remedy="frames.layer_z_um holds the height of each layer once, in the files' order.",
+            remedy="layer_z_um holds the height of each layer once, in the files' order.",
         )
     return [list(files[k * each : (k + 1) * each]) for k in range(len(heights))]
 

@@ -122,13 +122,23 @@ class Settings:
         maximum=100,
         example="4",
     )
-    rings: int = setting(
+    rings: int | None = setting(
         "integer",
-        "How many rings are indexed from there on.",
-        default=7,
+        "How many rings are looked at from there on; default: all that have half their azimuths "
+        "on the detector, 24 at most.",
+        default=None,
         minimum=1,
         maximum=60,
-        example="4",
+        example="7",
+    )
+    strongest: int = setting(
+        "integer",
+        "Of these rings so many are indexed: those whose reflections are strongest by the "
+        "material's structure factors.",
+        default=12,
+        minimum=2,
+        maximum=60,
+        example="8",
     )
     sample_radius_um: float | None = setting(
         "number",

@@ -1,4 +1,4 @@
-"""Steps frames.stitch, frames.finds and frames.assign: the grains of all layers of a state."""
+"""Steps frames.stitch, finds, assign and shown: the grains of all layers of a state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from mesolith.errors import EmptyFileError
 from mesolith.hedm.frames_index import ASSIGNMENT
 from mesolith.hedm.frames_layers import INSTRUMENT, STATION, layer_heights, sample_area
-from mesolith.hedm.layer_finds import Layer
+from mesolith.hedm.layer_finds import Layer, filled_shares
 from mesolith.hedm.stitch import stitch_layers
 from mesolith.instrument.instrument import Instrument
 from mesolith.instrument.station import StationCalibration
@@ -17,6 +17,7 @@ from mesolith.io.record_file import read_record, write_record
 from mesolith.pipeline.work import Cost, Remark, Work, write_remarks
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
 from mesolith.records.layer_finds import LayerFinds
+from mesolith.records.spots import Spots
 
 FINDS = "finds.h5"  # beside the grains: which find of which layer is part of which
 
@@ -31,10 +32,12 @@ def compute(work: Work) -> None:
     """Whole grains at their place in the sample, and beside them what each layer found."""
     heights = layer_heights(work.settings)
     area, height = sample_area(work.settings), _beam_height(work)
-    layers = []
-    for middle, source in zip(heights, work.inputs["frames.index"], strict=True):
-        grains = read_record(source.record_file, IndexedGrains)
-        layers.append(Layer(middle, height, area * height, grains if len(grains) else None))
+    found = [read_record(one.record_file, IndexedGrains) for one in work.inputs["frames.index"]]
+    filled = filled_shares(np.array([np.nan if g.light is None else g.light for g in found]))
+    layers = [
+        Layer(middle, height, area * height * float(share), grains if len(grains) else None)
+        for middle, share, grains in zip(heights, filled, found, strict=True)
+    ]
     empty = [f"{layer.middle:g}" for layer in layers if layer.grains is None]
     if len(empty) == len(layers):
         raise EmptyFileError(
@@ -51,6 +54,14 @@ def compute(work: Work) -> None:
     if empty:
         text = f"the layers at {', '.join(empty)} um show no grain"
         remarks.append(Remark("warning", work.label, text))
+    for layer, share in zip(layers, filled, strict=True):
+        if share != 1.0:
+            text = (
+                f"the layer at {layer.middle:g} um has {100.0 * share:.0f} % of the light of a "
+                "full one, and its grains are taken to fill that much of it: does the beam reach "
+                "beyond the sample there, or was its exposure another?"
+            )
+            remarks.append(Remark("note", work.label, text))
     if len(layers) > 1:
         remarks += [Remark("note", work.label, text) for text in account(stitched.finds)]
     write_remarks(work.folder, remarks)
@@ -70,14 +81,11 @@ def compute_assignment(work: Work) -> None:
     stitched = work.source("frames.stitch")
     finds = read_record(stitched.path / FINDS, LayerFinds)
     grains = read_record(stitched.record_file, IndexedGrains)
-    richest = int(np.argmax(np.bincount(finds.layer, minlength=len(finds.layer_z))))
-    here = finds.layer == richest
+    here = finds.layer == finds.shown_layer
     count = int(finds.layer_grain_id[here].max()) + 1
     ids = np.zeros(count, dtype=np.int64)
     ids[finds.layer_grain_id[here]] = finds.grain_id[here]
-    # layers are numbered from below, parts in the order of the files
-    part = int(np.argsort(layer_heights(work.settings), kind="stable")[richest])
-    source = work.inputs["frames.index"][part]
+    source = work.inputs["frames.index"][_shown_part(work, finds)]
     parts = read_record(source.record_file, IndexedGrains)
     setting = np.tile(np.eye(3), (count, 1, 1))
     whole = grains.lattice_vectors[ids[parts.grain_id]]
@@ -88,6 +96,23 @@ def compute_assignment(work: Work) -> None:
         work.folder / "record.h5",
         replace(assignment, grain_id=ids[assignment.grain_id], hkl=hkl.astype(np.int64)),
     )
+
+
+def parts_shown(work: Work) -> list[dict[str, int]]:
+    """One part where there are several layers; the spots of a single one are a record already."""
+    return [{}] if len(layer_heights(work.settings)) > 1 else []
+
+
+def compute_shown(work: Work) -> None:
+    """The spots of the layer with the most grains, as the record that figures and files show."""
+    finds = read_record(work.source("frames.stitch").path / FINDS, LayerFinds)
+    source = work.inputs["frames.spots"][_shown_part(work, finds)]
+    write_record(work.folder / "record.h5", read_record(source.record_file, Spots))
+
+
+def _shown_part(work: Work, finds: LayerFinds) -> int:
+    """Number of the shown layer's part: layers count from below, parts in the files' order."""
+    return int(np.argsort(layer_heights(work.settings), kind="stable")[finds.shown_layer])
 
 
 def account(finds: LayerFinds) -> list[str]:

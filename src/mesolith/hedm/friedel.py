@@ -96,7 +96,8 @@ def upright_spots(
     bins = np.minimum((upright[:, 2] * (_BINS / kernels.TURN)).astype(np.int64), _BINS - 1)
     place = shell * _BINS + bins
     height = 8.0 * (upright[:, 1] + 2.0 * distance)
-    rows = np.argsort(np.where(shell < 0, -1, place << 26) + height.astype(np.int64))
+    # those on no ring come first, whatever their height
+    rows = np.argsort(np.where(shell < 0, -1, (place << 26) + height.astype(np.int64)))
     rows = rows[int(np.sum(shell < 0)) :]
     shell, place = shell[rows], place[rows]
     table = np.empty((len(rows), 8))

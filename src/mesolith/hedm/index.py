@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
+from mesolith.hedm.bright_rings import bright_rings
 from mesolith.hedm.hypotheses import NO_GRAINS, Grains
-from mesolith.hedm.layer_index import FIRST_SIGMAS, LayerIndex, Pass
+from mesolith.hedm.layer_index import FIRST_SIGMAS, SIGMAS, LayerIndex, Pass
 from mesolith.hedm.look_elsewhere import search_cost
 from mesolith.hedm.match import Matches
 from mesolith.hedm.occupancy import Evidence
-from mesolith.hedm.refine import Refined, pulls
+from mesolith.hedm.refine import Refined
 from mesolith.hedm.second_looks import likelier_phases, settled, untangled, without_relatives
 
 PASSES = (
@@ -34,10 +35,7 @@ _ONE_IN_A_THOUSAND = math.log(1000.0)  # layers in which chance makes a grain
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Accepted grains with all that is known of them, and what of the spots is left.
-
-    ``scatter`` and ``effective`` (g,) are as `mesolith.hedm.refine.pulls` finds them.
-    """
+    """Accepted grains with all that is known of them, and what of the spots is left."""
 
     grains: Grains
     refined: Refined
@@ -45,8 +43,6 @@ class Found:
     evidence: Evidence
     chance: FloatArray
     error_scale: tuple[float, float]
-    scatter: FloatArray
-    effective: FloatArray
 
     def rows(self, rows: IntArray) -> Found:
         """Some of the grains; spots that only the others explain stay told as explained."""
@@ -57,8 +53,6 @@ class Found:
             self.evidence.rows(rows),
             self.chance,
             self.error_scale,
-            self.scatter[rows],
-            self.effective[rows],
         )
 
 
@@ -68,11 +62,12 @@ def find_grains(index: LayerIndex) -> Found:
     matches = index.match(grains)
     chance = np.full(index.table.rings, np.nan)
     explained = np.zeros(index.count, dtype=np.bool_)
+    bright = np.ones(index.table.rings, dtype=np.bool_)
     for number in range(len(PASSES) + _MOST_REPEATS):
         boldness = PASSES[min(number, len(PASSES) - 1)]
-        new = index.search(explained, boldness)
+        new = index.search(explained, boldness, bright)
         if not len(new):
-            if number >= len(PASSES):
+            if number >= len(PASSES) - 1:
                 break
             continue
         if boldness.rough:
@@ -94,6 +89,8 @@ def find_grains(index: LayerIndex) -> Found:
         weighed = index.weigh(grains, matches, chance)
         explained[index.lookup.order] = weighed.explained
         grains, matches = grains.rows(weighed.accepted), matches.rows(weighed.accepted)
+        shown = weighed.rows(weighed.accepted).completeness
+        bright = bright_rings(matches, grains.phase, shown, index.table, sigmas=SIGMAS)
     grains, refined = index.refine(grains, matches, 1)
     grains = untangled(index, grains, matches, refined)
     scale = index.measure_errors(grains)
@@ -106,7 +103,6 @@ def find_grains(index: LayerIndex) -> Found:
     order = order[weighed.accepted[order]]
     grains, matches, weighed = grains.rows(order), matches.rows(order), weighed.rows(order)
     grains, refined = index.refine(grains, matches, 2)
-    scatter, effective = pulls(index.lookup, refined, grains.phase, index.table.hkl, matches)
-    found = Found(grains, refined, matches, weighed, chance, scale, scatter, effective)
+    found = Found(grains, refined, matches, weighed, chance, scale)
     cost = search_cost(refined.covariance, grains.phase, index.phases, index.settings)
     return found.rows(np.flatnonzero(weighed.ratio - cost >= _ONE_IN_A_THOUSAND))

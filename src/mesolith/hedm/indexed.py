@@ -17,10 +17,10 @@ from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.layer_index import LayerIndex
 from mesolith.hedm.phase_rings import PhaseRings
 from mesolith.hedm.standard_setting import setting_operators
-from mesolith.hedm.volumes import volume_shares
+from mesolith.hedm.volumes import VolumeShares, volume_shares
 from mesolith.instrument.instrument import Instrument
-from mesolith.instrument.scattering import angles_from_laboratory, laboratory_from_spots
-from mesolith.numerics.rotations import quaternion_from_matrix
+from mesolith.instrument.scattering import azimuth_from_laboratory, laboratory_from_spots
+from mesolith.numerics.rotations import matrix_from_quaternion, quaternion_from_matrix
 from mesolith.records.grains import GrainMap, Phases
 from mesolith.records.indexed import IndexedGrains, SpotAssignment
 from mesolith.records.spots import Spots
@@ -120,6 +120,36 @@ def grain_map_from_indexed(grains: IndexedGrains, *, volume: float) -> GrainMap:
         phases=grains.phases,
         covariance=turn @ grains.covariance @ turn.swapaxes(1, 2),
         error_source=FROM_SPOTS,
+        lit_volume=volume,
+    )
+
+
+def indexed_from_grain_map(grain_map: GrainMap) -> IndexedGrains:
+    """Grains of a list as if they had been indexed, with shares in volume from their radii.
+
+    A list does not state spots: each grain counts one, and its completeness for the likelihood.
+    """
+    count = len(grain_map)
+    orientation = matrix_from_quaternion(grain_map.orientation)
+    back = np.linalg.inv(_by_lattice_axes(orientation))
+    one = np.ones(count, dtype=np.int64)
+    volume = grain_map.radius**3
+    return IndexedGrains(
+        grain_id=grain_map.grain_id,
+        lattice_vectors=orientation @ basis_from_lattice(grain_map.lattice),
+        position=grain_map.position,
+        covariance=back @ grain_map.covariance @ back.swapaxes(1, 2),
+        phase=grain_map.phase,
+        phases=grain_map.phases,
+        completeness=grain_map.completeness,
+        expected=one,
+        spots=one,
+        own_spots=one,
+        likelihood=grain_map.completeness,
+        scatter=np.ones(count),
+        volume_share=volume / volume.sum(),
+        chance=np.zeros(1),
+        error_scale=np.ones(2),
     )
 
 
@@ -149,10 +179,10 @@ def _grains(
 ) -> IndexedGrains:
     grains, refined = found.grains, found.refined
     lattice_vectors = np.linalg.inv(grains.reciprocal).swapaxes(1, 2) @ setting
-    share, share_se = _volume_share(found, index, spots, assignment)
-    freedom = 3.0 * found.effective
-    usual = _usual(found.scatter, freedom)
-    factor = (_PRIOR_FREEDOM * usual + freedom * found.scatter) / (_PRIOR_FREEDOM + freedom)
+    volumes = _volume_share(found, index, spots, assignment)
+    freedom = 3.0 * refined.effective
+    usual = _usual(refined.scatter, freedom)
+    factor = (_PRIOR_FREEDOM * usual + freedom * refined.scatter) / (_PRIOR_FREEDOM + freedom)
     return IndexedGrains(
         grain_id=np.arange(len(grains)),
         lattice_vectors=lattice_vectors,
@@ -169,11 +199,12 @@ def _grains(
         spots=_assigned(found).sum(axis=(1, 2)),
         own_spots=found.evidence.own,
         likelihood=found.evidence.ratio,
-        scatter=found.scatter,
-        volume_share=share,
-        volume_share_se=share_se,
+        scatter=refined.scatter,
+        volume_share=volumes.share,
+        volume_share_se=volumes.share_se,
         chance=found.chance,
         error_scale=np.array(found.error_scale),
+        light=volumes.light,
     )
 
 
@@ -187,7 +218,7 @@ def _usual(scatter: FloatArray, freedom: FloatArray) -> float:
 
 def _volume_share(
     found: Found, index: LayerIndex, spots: Spots, assignment: SpotAssignment
-) -> tuple[FloatArray, FloatArray]:
+) -> VolumeShares:
     """From spots that one grain has alone and that are neither saturated nor cut."""
     used = _assigned(found)
     alone = found.matches.share[used] > 0.99
@@ -220,20 +251,15 @@ def _assignment(
     points = laboratory_from_spots(
         instrument, spots.panel[rows], spots.fast[rows], spots.slow[rows]
     )
-    _, eta = angles_from_laboratory(instrument, points)
-    precision = index.lookup.rows[matches.spot[used]]
-    residual = refined.residual[used]
-    u, v, t = residual.T
-    square = precision[:, 3] * u**2 + precision[:, 6] * v**2 + precision[:, 8] * t**2
-    square += 2.0 * (precision[:, 4] * u * v + precision[:, 5] * u * t + precision[:, 7] * v * t)
-    hkl = index.table.hkl[found.grains.phase[grain], reflection]
+    # of whole grains first: they are fewer than their spots
+    hkl = np.rint(index.table.hkl[found.grains.phase] @ setting).astype(np.int64)
     return SpotAssignment(
         spot=rows,
         grain_id=grain,
-        hkl=np.rint(np.einsum("nji,nj->ni", setting[grain], hkl)).astype(np.int64),
-        residual=residual,
-        distance=np.sqrt(square),
+        hkl=hkl[grain, reflection],
+        residual=refined.residual[used],
+        distance=np.sqrt(refined.square[used]),
         weight=refined.weight[used],
         omega=spots.omega[rows],
-        eta=eta,
+        eta=azimuth_from_laboratory(points),
     )

@@ -14,6 +14,7 @@ from mesolith.errors import ContradictionError, InvalidValueError
 from mesolith.records.indexed import IndexedGrains
 
 _UNKNOWN_VOLUME, _LEAST_VOLUME_ERROR = 0.2, 0.01  # relative errors
+_EVEN = 0.2  # by which light of a full layer may differ: flux, grains that were not found
 _SAME_LATTICE = 0.01  # relative, within which one phase may be taken for another
 
 
@@ -61,6 +62,21 @@ class Finds:
 
     def __len__(self) -> int:
         return len(self.layer)
+
+
+def filled_shares(light: FloatArray) -> FloatArray:
+    """How much of each layer its grains fill (layers,), from the light of each, NaN or 0 unknown.
+
+    The brighter half of the layers is taken for full; so is a layer whose light is within a
+    fifth of theirs, or not known. A layer beyond the end of the sample has less.
+    """
+    known = np.flatnonzero(np.isfinite(light) & (light > 0.0))
+    share = np.ones(len(light))
+    if len(known):
+        bright = np.sort(light[known])[len(known) // 2 :]
+        ratio = light[known] / float(np.median(bright))
+        share[known] = np.where(np.abs(ratio - 1.0) <= _EVEN, 1.0, ratio)
+    return share
 
 
 def finds_of_layers(layers: Sequence[Layer]) -> tuple[Finds, tuple[int, ...]]:

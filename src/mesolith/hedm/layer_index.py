@@ -21,7 +21,7 @@ from mesolith.hedm.index_settings import IndexSettings
 from mesolith.hedm.match import Matches, SpotLookup, joined_matches
 from mesolith.hedm.measured_errors import measured_factors
 from mesolith.hedm.occupancy import Evidence, chance_occupancy, weigh_grains
-from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table
+from mesolith.hedm.phase_rings import PhaseRings, ReflectionTable, reflection_table, some_rings
 from mesolith.hedm.refine import Refined, refine_grains
 from mesolith.hedm.relatives import coincidence_rotations
 from mesolith.hedm.search import PairMap
@@ -75,8 +75,16 @@ class LayerIndex:
         self._pairs = pairs_of_a_reflection(spots)
         self._rotations: dict[int, FloatArray] = {}
 
-    def search(self, taken: NDArray[np.bool_], boldness: Pass) -> Grains:
-        """New hypotheses from pairs of spots that are not ``taken`` (rows of the `Spots`)."""
+    def search(
+        self,
+        taken: NDArray[np.bool_],
+        boldness: Pass,
+        bright: NDArray[np.bool_] | None = None,
+    ) -> Grains:
+        """New hypotheses from pairs on ``bright`` rings of the table (rings,), on all by default.
+
+        Spots that are ``taken`` (rows of the `Spots`) make no pairs.
+        """
         crossings = boldness.crossings or self._pairs[0] < 1.0
         make = all_pairs if crossings else friedel_pairs
         pairs = make(self.upright, self.settings, taken=taken)
@@ -85,7 +93,11 @@ class LayerIndex:
         gone = np.zeros(len(pairs), dtype=np.bool_)
         spot_gone = np.zeros(self.count, dtype=np.bool_)
         for number, phase in enumerate(self.phases):
-            pair_map = PairMap(pairs, phase, self.settings)
+            looked_at = phase
+            if bright is not None:
+                own = np.unique(self.table.ring[number, : len(phase.hkl)])
+                looked_at = some_rings(phase, bright[own])
+            pair_map = PairMap(pairs, looked_at, self.settings)
             new = pair_map.search(
                 taken=gone,
                 spot_taken=spot_gone,

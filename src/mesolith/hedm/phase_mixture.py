@@ -24,10 +24,12 @@ from mesolith.hedm.common_intensities import (
 )
 from mesolith.hedm.telling_reflections import FACTORS, TellingReflections, at_factors
 
-TRACE = (1.0, 19.0)  # prior of the second phase's share: five per cent on average
+# prior of the second phase's share: what has been published of such a pellet, 1 in 30 on average
+TRACE = (1.0, 29.0)
 _STEPS = 200
 _SETTLED = 1e-5
-_STRENGTH_SIGMA = math.log(3.0)  # of a weak reflection's strength about the CIF's
+_TOGETHER_SIGMA = math.log(5.0)  # of the strength of all telling families over the CIF's
+_STRENGTH_SIGMA = math.log(2.0)  # of one family's strength about that of all
 _SCALES = (0.0, 0.25, 0.5, 1.0)  # of the differences of common intensities, as the CIFs state them
 _DOUBT = 0.5  # share of a difference that a family may be off by
 _OFFSET_SIGMA = 2e-3  # of the difference of lattice parameters about the CIFs'
@@ -124,9 +126,8 @@ def _fitted(
     """One combination: which kinds of evidence speak, and on which side the second lattice is."""
     grains = len(length)
     one = int(np.argmin(np.abs(FACTORS - 1.0)))
-    prior = np.full(len(FACTORS), -np.inf)
-    prior[1:] = -0.5 * (np.log(FACTORS[1:]) / _STRENGTH_SIGMA) ** 2
     chosen: IntArray = np.full(len(telling.families), one if by_reflections else 0)
+    gain = _strength_prior(0.0) + np.zeros((len(chosen), 1))
     stated = scale * common.difference
     difference, told = stated, np.zeros(len(stated))
     middle = float(np.median(length)) if grains else 0.0
@@ -162,7 +163,8 @@ def _fitted(
         share = (float(np.sum(1.0 - r)) + alpha - 1.0) / (grains + alpha + beta - 2.0)
         share = min(max(share, 1e-9), 1.0 - 1e-9)
         if by_reflections:
-            gain = np.einsum("g,gtk->tk", r, telling.ratio) + prior
+            together = _together(chosen)
+            gain = np.einsum("g,gtk->tk", r, telling.ratio) + _strength_prior(together)
             chosen = np.argmax(gain, axis=1)
         first_values, difference, told = learned_intensities(
             common, r, difference, stated=stated, doubt=_DOUBT
@@ -173,8 +175,7 @@ def _fitted(
     penalty = 0.5 * math.log(max(grains, 2))
     score = 0.0
     if by_reflections:
-        # a step of the grid is about as fine as the layer determines a strong factor
-        score += float(prior[chosen].sum()) - penalty * len(chosen)
+        score += _strength_score(gain, chosen)
     if scale:
         # what was learned of each family is paid for by how much narrower it became
         sigma = _DOUBT * np.maximum(np.abs(stated), 1e-5)
@@ -193,6 +194,33 @@ def _fitted(
     share = float(np.sum(weight * shares))
     share_se = math.sqrt(max(float(np.sum(weight * shares**2)) - share**2, 0.0))
     return replace(fit, first=first, second=second, share=share, share_se=share_se, score=score)
+
+
+def _together(chosen: IntArray) -> float:
+    """Likeliest log strength of all telling families over the CIF's, for those of each."""
+    logs = np.log(FACTORS[chosen])
+    pull = (_STRENGTH_SIGMA / _TOGETHER_SIGMA) ** 2
+    return float(np.sum(logs) / (len(logs) + pull))
+
+
+def _strength_prior(together: float) -> FloatArray:
+    """Log probability (k,) of each of `FACTORS` in a family if all are ``together`` (log)."""
+    prior = np.full(len(FACTORS), -np.inf)
+    prior[1:] = -0.5 * ((np.log(FACTORS[1:]) - together) / _STRENGTH_SIGMA) ** 2
+    return np.asarray(prior - logsumexp(prior))
+
+
+def _strength_score(gain: FloatArray, chosen: IntArray) -> float:
+    """What strengths cost: their prior, and by how much the layer knows them better than it.
+
+    ``gain`` (t, k) is the evidence for each strength with its prior in it. The families are summed
+    over theirs, and the strength that they have in common is integrated by Laplace's method.
+    """
+    together = _together(chosen)
+    best = np.take_along_axis(gain, chosen[:, None], axis=1)[:, 0]
+    cost = _strength_prior(together)[chosen] + logsumexp(gain, axis=1) - best
+    narrower = 1.0 + len(chosen) * (_TOGETHER_SIGMA / _STRENGTH_SIGMA) ** 2
+    return float(np.sum(cost) - 0.5 * (together / _TOGETHER_SIGMA) ** 2 - 0.5 * math.log(narrower))
 
 
 def _over_stated(difference: FloatArray, stated: FloatArray) -> float:

@@ -56,7 +56,7 @@ def phase_odds(
         phase it gave them.
     phases
         Two materials on one lattice, each with the CIF that says how strongly it diffracts; the
-        second is expected to be rare (five per cent on average before the data speak).
+        second is expected to be rare (one grain in thirty on average before the data speak).
     sample_radius
         Radius (um) of the sample about the rotation axis, which absorbs.
     pole
@@ -71,7 +71,8 @@ def phase_odds(
     -------
     odds
         Probabilities are calibrated: of grains said to be of a phase with probability p, a share
-        p is, to 0.03. Where the layer shows no difference of the phases all grains are undecided.
+        p is, to 0.03. Where the layer shows no difference of the phases all grains are undecided,
+        and their probability is what was expected of the share.
 
     Raises
     ------

@@ -18,8 +18,9 @@ from mesolith.errors import (
 )
 from mesolith.hedm import TECHNIQUE
 from mesolith.hedm.beside import BESIDE, phases_beside, radius_beside
-from mesolith.hedm.frames_layers import STATION
-from mesolith.hedm.frames_stitch import FINDS
+from mesolith.hedm.file_layers import at_height, beam_height, heights_of_files, stitched_maps
+from mesolith.hedm.frames_layers import STATION, files_by_layer
+from mesolith.hedm.frames_stitch import FINDS, account
 from mesolith.hedm.indexed import grain_map_from_indexed
 from mesolith.hedm.settings import Settings
 from mesolith.instrument.station import StationCalibration, station_modes
@@ -68,9 +69,7 @@ def compute(work: Work) -> None:
     if stitched:
         grain_map = grain_map_of_frames(work)
     else:
-        maps = [read_grains(path, work.settings) for path in files]
-        findings += [finding for read in maps for finding in read.findings]
-        grain_map = joined(files, maps)
+        grain_map, findings = grain_map_of_files(work, files)
     grain_map, left_out = above_completeness(
         grain_map, float(work.settings["hedm.minimum_completeness"]), work.label
     )
@@ -79,6 +78,52 @@ def compute(work: Work) -> None:
         findings.append(_assumed(work))
     write_record(work.folder / "record.h5", grain_map)
     write_remarks(work.folder, [Remark(*finding) for finding in findings])
+
+
+def trial(work: Work) -> None:
+    """Whether the files can be shared out over the layers that are named."""
+    heights = heights_of_files(work.settings.get("state.grains") or {})
+    files = [source.path for source in work.inputs.get("raw", ())]
+    if heights and files:
+        files_by_layer(files, heights, work.label)
+
+
+def parts_of_finds(work: Work) -> list[dict[str, int]]:
+    """One part where the grain files are those of several layers, else none."""
+    heights = heights_of_files(work.settings.get("state.grains") or {})
+    return [{}] if len(heights) > 1 else []
+
+
+def compute_finds(work: Work) -> None:
+    """What the files of each layer list, as a record."""
+    source = work.source("hedm.read")
+    write_record(work.folder / "record.h5", read_record(source.path / FINDS, LayerFinds))
+
+
+def grain_map_of_files(work: Work, files: list[Path]) -> tuple[GrainMap, list[Finding]]:
+    """The grains that files of a state list; those of several layers stitched, with their finds."""
+    options = work.settings.get("state.grains") or {}
+    read = {path: read_grains(path, work.settings) for path in files}
+    findings = [finding for one in read.values() for finding in one.findings]
+    heights = heights_of_files(options)
+    if not heights:
+        if len(files) > 1:
+            text = (
+                f"{len(files)} files of grains are put side by side: a grain that two of them "
+                "list counts twice. Files of layers are stitched with layer_z_um beside them"
+            )
+            findings.append(Finding("warning", work.label, text))
+        return joined(files, list(read.values())), findings
+    layers = files_by_layer(files, heights, work.label)
+    maps = [joined(own, [read[path] for path in own]) for own in layers]
+    for path, other in zip(files[1:], list(read.values())[1:], strict=True):
+        _check_phases(files[0], read[files[0]], path, other)
+    if len(heights) == 1:
+        return at_height(maps[0], heights[0]), findings
+    stitched = stitched_maps(maps, heights, beam=beam_height(options, heights, work.label))
+    write_record(work.folder / FINDS, stitched.finds)
+    findings += [Finding("note", work.label, text) for text in account(stitched.finds)]
+    return stitched.grain_map, findings
 
 
 def grain_map_of_frames(work: Work) -> GrainMap:
@@ -184,21 +229,14 @@ def joined(paths: list[Path], maps: list[GrainFile]) -> GrainMap:
     if len(maps) == 1:
         return first
     for path, other in zip(paths[1:], maps[1:], strict=True):
-        phases = other.grain_map.phases
-        same = np.array_equal(phases.space_group, first.phases.space_group)
-        if not same or not np.allclose(phases.lattice, first.phases.lattice):
-            raise ContradictionError(
-                f"its phases are not those of {paths[0].name}",
-                where=str(path),
-                remedy="Reduce all files of one state with the same space groups and lattices.",
-            )
+        _check_phases(paths[0], maps[0], path, other)
         if other.global_position != maps[0].global_position:
             raise ContradictionError(
                 f"its %GlobalPosition is {other.global_position:g}, that of {paths[0].name} "
                 f"{maps[0].global_position:g}: are their Z those of the layers or of the sample?",
                 where=str(path),
-                remedy="Merge the layers into one file with Z in the sample, or set all "
-                "%GlobalPosition to 0 if Z is already that of the sample.",
+                remedy="Say where the layers lie, layer_z_um = [...] beside the files, if Z is "
+                "that of the layers; set all %GlobalPosition to 0 if it is that of the sample.",
             )
     ids = np.concatenate([read.grain_map.grain_id for read in maps])
     unique, counts = np.unique(ids, return_counts=True)
@@ -207,12 +245,24 @@ def joined(paths: list[Path], maps: list[GrainFile]) -> GrainMap:
             f"{int((counts > 1).sum())} grain ids occur in several files, such as "
             f"{int(unique[counts > 1][0])}",
             where=", ".join(str(path) for path in paths),
-            remedy="Give each layer's grains ids of their own.",
+            remedy="Files of layers are stitched where layer_z_um = [...] beside them says how "
+            "high each lies; files of one map need ids of their own.",
         )
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(read.grain_map, name) for read in maps]) for name in _ROWS
     }
     return replace(first, **columns)
+
+
+def _check_phases(path: Path, read: GrainFile, other_path: Path, other: GrainFile) -> None:
+    own, phases = read.grain_map.phases, other.grain_map.phases
+    same = np.array_equal(phases.space_group, own.space_group)
+    if not same or not np.allclose(phases.lattice, own.lattice):
+        raise ContradictionError(
+            f"its phases are not those of {path.name}",
+            where=str(other_path),
+            remedy="Reduce all files of one state with the same space groups and lattices.",
+        )
 
 
 def above_completeness(

@@ -8,13 +8,12 @@ off by four standard deviations; one that several predictions claim counts by it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.hedm import _kernels_refine as kernels
-from mesolith.hedm._kernels_pull import pulls_on_grains
 from mesolith.hedm.match import Matches, SpotLookup
 
 
@@ -26,27 +25,26 @@ class Refined:
     (g, 12, 12) is that of place (um), rotation vector (rad) and strain 11 22 33 23 13 12 about the
     grain's own lattice, NaN where the spots do not determine it; it holds for the errors that
     the spots state, and ``variance`` (g,) is the mean squared residual in units of them.
-    ``residual`` (g, h, 2, 3) is observed minus predicted fast, slow (px), omega (rad), NaN
-    without a spot; ``weight`` (g, h, 2) what each spot counted.
+    ``scatter`` (g,) is the mean squared residual with every spot counted as much as it decides,
+    over what it is on average where the stated errors are right; ``effective`` (g,) how many
+    spots of equal leverage would decide as these do. ``residual`` (g, h, 2, 3) is observed minus
+    predicted fast, slow (px), omega (rad), NaN without a spot; ``square`` (g, h, 2) its square in
+    units of the stated errors, and ``weight`` (g, h, 2) what each spot counted, both 0 there.
     """
 
     reciprocal: FloatArray
     position: FloatArray
     covariance: FloatArray
     variance: FloatArray
+    scatter: FloatArray
+    effective: FloatArray
     residual: FloatArray
+    square: FloatArray
     weight: FloatArray
 
     def rows(self, rows: IntArray) -> Refined:
         """Those of some of the grains."""
-        return Refined(
-            self.reciprocal[rows],
-            self.position[rows],
-            self.covariance[rows],
-            self.variance[rows],
-            self.residual[rows],
-            self.weight[rows],
-        )
+        return Refined(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def refine_grains(
@@ -61,7 +59,7 @@ def refine_grains(
 ) -> Refined:
     """Refine grains on the spots of their matches with ``steps`` Gauss-Newton steps.
 
-    Covariance, residuals and weights are those at the start of the last step.
+    What is told of the spots, and all errors, are those at the start of the last step.
 
     Grains are (g, 3, 3), (g, 3) and (g,), sample axes; ``table`` holds the indices of the phases.
     """
@@ -71,8 +69,11 @@ def refine_grains(
         np.array(position, dtype=np.float64),
         np.empty((shape[0], 12, 12)),
         np.empty(shape[0]),
-        np.empty((*shape, 3)),
-        np.empty(shape),
+        np.empty(shape[0]),
+        np.empty(shape[0]),
+        np.full((*shape, 3), np.nan),
+        np.zeros(shape),
+        np.zeros(shape),
     )
     kernels.refine_grains(
         refined.reciprocal,
@@ -88,39 +89,16 @@ def refine_grains(
         steps,
         refined.covariance,
         refined.variance,
+        refined.scatter,
+        refined.effective,
         refined.residual,
+        refined.square,
         refined.weight,
-    )
-    return refined
-
-
-def pulls(
-    lookup: SpotLookup, refined: Refined, phase: IntArray, table: FloatArray, matches: Matches
-) -> tuple[FloatArray, FloatArray]:
-    """Mean squared residual of each grain, every spot counted as much as it decides, (g,).
-
-    Over what it is on average where the stated errors are right. The second array is how many
-    spots of equal leverage would decide as these do.
-    """
-    scatter, effective = np.empty(len(phase)), np.empty(len(phase))
-    pulls_on_grains(
-        refined.reciprocal,
-        refined.position,
-        phase,
-        table,
-        matches.spot,
-        matches.share,
-        lookup.rows,
-        lookup.panel,
-        lookup.source,
-        lookup.panels,
-        refined.covariance,
-        scatter,
-        effective,
     )
     size, density, weight = _normal_sizes()
     expected = np.sum(density * weight**2 * size**2) / (3.0 * np.sum(density * weight))
-    return scatter / float(expected), effective
+    refined.scatter[:] /= expected
+    return refined
 
 
 def expected_variance() -> float:

@@ -27,8 +27,8 @@ _CELL = 0.006  # of the map, in units of its radius
 _COARSE = 0.05
 _PROBES = 40
 _MOST_TESTS = 40
-# plans are gone through until so many trials were made; few pairs leave room for many plans
-_FREE_PLANS, _FREE_TRIALS = 40, 100_000
+# plans are gone through until so much work was done; few pairs leave room for many plans
+_FREE_PLANS, _FREE_WORK = 40, 100_000
 _HOPELESS = 0.4  # a ring that chance fills this often says nothing
 _LEAST_CHANCE = 1e-3
 
@@ -37,14 +37,12 @@ _LEAST_CHANCE = 1e-3
 class Hypotheses:
     """Grains found from pairs: reciprocal lattices (k, 3, 3) in 1/angstrom and places (k, 3).
 
-    Turntable axes. ``ratio`` (k,) are log likelihood ratios against chance, from pairs alone;
-    ``trials`` counts orientations that were tested.
+    Turntable axes. ``ratio`` (k,) are log likelihood ratios against chance, from pairs alone.
     """
 
     reciprocal: FloatArray
     place: FloatArray
     ratio: FloatArray
-    trials: int
 
 
 class PairMap:
@@ -160,10 +158,10 @@ class PairMap:
         # a reflection counts as seen if one of its pairs is; the fit counts all slots
         slot_chance = np.clip(self.chance / each, _LEAST_CHANCE, 0.9)
         found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-        trials = 0
+        work = 0
         coarse_cells = int(2.0 * EDGE / _COARSE)
         for number, (one, two) in enumerate(self.plans()):
-            if number >= plans and (trials > _FREE_TRIALS or number >= _FREE_PLANS):
+            if number >= plans and (work > _FREE_WORK or number >= _FREE_PLANS):
                 break
             cosines, choices = ring_angles(phase, one, two)
             if not len(cosines):
@@ -176,7 +174,7 @@ class PairMap:
             room = min(most, int(np.sum((self.ring == one) & ~taken)) + 1)
             lattice, places = np.empty((room, 3, 3)), np.empty((room, 3))
             ratio = np.empty(room)
-            grains, tried = search_seeds(
+            grains, done = search_seeds(
                 np.flatnonzero((self.ring == one) & ~taken),
                 cosines[order],
                 np.cumsum([0, *(len(choices[k]) for k in order)]),
@@ -215,15 +213,14 @@ class PairMap:
                 places,
                 ratio,
             )
-            trials += tried
+            work += done
             found.append((lattice[:grains], places[:grains], ratio[:grains]))
         if not found:
-            return Hypotheses(np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0), trials)
+            return Hypotheses(np.empty((0, 3, 3)), np.empty((0, 3)), np.empty(0))
         return Hypotheses(
             np.concatenate([one for one, _, _ in found]),
             np.concatenate([two for _, two, _ in found]),
             np.concatenate([three for _, _, three in found]),
-            trials,
         )
 
     @property

@@ -87,6 +87,14 @@ class Settings:
         choices=("infinitesimal", "biot", "green-lagrange"),
         example='"infinitesimal"',
     )
+    ipf_axis: str = setting(
+        "choice",
+        "Axis of the sample whose crystal direction colours the orientation map; z is the "
+        "pellet's.",
+        default="z",
+        choices=("x", "y", "z"),
+        example='"z"',
+    )
     spots: int = setting(
         "integer",
         "How many of the hottest and of the coldest grains are hot and cold spots.",
@@ -179,4 +187,24 @@ class Options:
         minimum=1e-3,
         maximum=1e4,
         example="27.5",
+    )
+    layer_z_um: float | tuple[float, ...] | None = setting(
+        "numbers",
+        "Height in the sample of the middle of each layer, where the files hold layers with z = 0 "
+        "in the middle of the beam; in the order of the files, which are shared out evenly. Grains "
+        "that the borders cut are joined then. Default: the files' z is that of the sample.",
+        default=None,
+        unit="um",
+        minimum=-1e5,
+        maximum=1e5,
+        example="[-100, 0, 100]",
+    )
+    beam_height_um: float | None = setting(
+        "number",
+        "Height of the beam that lit each of these layers; default: how far the layers are apart.",
+        default=None,
+        unit="um",
+        minimum=1.0,
+        maximum=1e4,
+        example="100",
     )

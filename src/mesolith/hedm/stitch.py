@@ -101,6 +101,7 @@ def stitch_layers(layers: Sequence[Layer]) -> Stitched:
         sources,
         middles=np.array([layers[k].middle for k in order]),
         volume=float(volume.sum()),
+        lit=np.array([layers[k].volume for k in order]),
         wrong=wrong,
         missed=missed,
     )
@@ -224,18 +225,19 @@ def _record(
     *,
     middles: FloatArray,
     volume: float,
+    lit: FloatArray,
     wrong: float,
     missed: float,
 ) -> LayerFinds:
     joins = odds.pairs.rows(chosen)
     both = finds.covariance[joins.lower] + finds.covariance[joins.upper]
     errors = np.sqrt(np.diagonal(both, axis1=1, axis2=2))
-    ids = [grains.grain_id for grains in sources if grains is not None]
+    some = [grains for grains in sources if grains is not None]
     turn, strain = odds.model.turn, odds.model.strain
     return LayerFinds(
         layer_z=middles,
         layer=finds.layer,
-        layer_grain_id=np.concatenate(ids),
+        layer_grain_id=np.concatenate([grains.grain_id for grains in some]),
         grain_id=label,
         volume=finds.volume,
         grain_volume=volume,
@@ -255,6 +257,8 @@ def _record(
         expected_wrong=wrong,
         expected_missed=missed,
         cut_alone=_cut_alone(finds, joins),
+        completeness=np.concatenate([grains.completeness for grains in some]),
+        layer_volume=lit,
     )
 
 

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mesolith.axes import FloatArray, IntArray
 
 _ROUNDS = 6
 _FIRM = 20.0  # spots that the scatter of all counts as beside a grain's own
+_COMMON = 0.05  # of the spots, below which a ring is no scale for light
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeShares:
+    """Share of each grain in the volume of all, (grains,), its standard error, and all light.
+
+    Shares are NaN where no spot says. The error is that of the scatter of the grain's spots; what
+    all of them have in common, as a grain's place in an absorbing sample, is not in it.
+    ``light`` are the counts that all grains give a reflection of the strongest ring at eta = 90
+    degrees, NaN without a spot.
+    """
+
+    share: FloatArray
+    share_se: FloatArray
+    light: float
 
 
 def volume_shares(
@@ -18,11 +36,8 @@ def volume_shares(
     *,
     grains: int,
     rings: int,
-) -> tuple[FloatArray, FloatArray]:
-    """Share of each grain in the volume of all, (grains,), and its standard error.
-
-    Both are NaN where no spot says. The error is that of the scatter of the grain's spots; what
-    all of them have in common, as a grain's place in an absorbing sample, is not in it.
+) -> VolumeShares:
+    """Share of each grain in the volume of all.
 
     The intensity of a spot is the grain's volume times the strength of its ring times the
     Lorentz factor 1 / |sin eta|. Volumes and strengths are robust means of one over the other, in
@@ -37,7 +52,7 @@ def volume_shares(
     shares = np.full(grains, np.nan)
     good = intensity > 0.0
     if not good.any():
-        return shares, shares.copy()
+        return VolumeShares(shares, shares.copy(), float("nan"))
     grain, ring = grain[good], ring[good]
     level = np.log(intensity[good] * np.maximum(np.abs(np.sin(eta[good])), 1e-3))
     strength, weight = np.zeros(rings), np.ones(len(level))
@@ -50,7 +65,13 @@ def volume_shares(
         weight = 1.0 / (1.0 + (off / scale) ** 2) ** 2
     volume = np.exp(size - np.nanmax(size))
     shares = np.asarray(volume / np.nansum(volume))
-    return shares, shares * scale * _errors(off / scale, grain, grains)
+    counts = np.bincount(ring, minlength=rings)
+    strongest = float(strength[counts >= _COMMON * len(ring)].max())
+    return VolumeShares(
+        shares,
+        shares * scale * _errors(off / scale, grain, grains),
+        float(np.nansum(np.exp(size + strongest))),
+    )
 
 
 def _errors(off: FloatArray, group: IntArray, count: int) -> FloatArray:

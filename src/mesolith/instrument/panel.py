@@ -50,7 +50,10 @@ def laboratory_from_pixels(panel: Panel, fast: FloatArray, slow: FloatArray) -> 
         ],
         axis=-1,
     )
-    return panel.origin + undistorted(panel.distortion, recorded) @ panel.rotation[:, :2].T
+    ideal = undistorted(panel.distortion, recorded)
+    # written out: a product this narrow is no work for BLAS and its threads
+    along_fast, along_slow = panel.rotation[:, 0], panel.rotation[:, 1]
+    return panel.origin + ideal[..., :1] * along_fast + ideal[..., 1:] * along_slow
 
 
 def pixels_from_laboratory(panel: Panel, points: FloatArray) -> tuple[FloatArray, FloatArray]:

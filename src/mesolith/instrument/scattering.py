@@ -57,7 +57,12 @@ def angles_from_laboratory(
     direction = instrument.beam.direction
     along = ray @ direction
     across = np.linalg.norm(ray - along[..., None] * direction, axis=-1)
-    return np.arctan2(across, along), np.arctan2(-ray[..., 1], ray[..., 2])
+    return np.arctan2(across, along), azimuth_from_laboratory(ray)
+
+
+def azimuth_from_laboratory(points: FloatArray) -> FloatArray:
+    """Eta alone, as `angles_from_laboratory` has it, of points (..., 3) seen from the origin."""
+    return np.asarray(np.arctan2(-points[..., 1], points[..., 2]))
 
 
 def reciprocal_from_lattice_vectors(lattice_vectors: FloatArray) -> FloatArray:

@@ -27,10 +27,11 @@ class StationCalibration(Record):
     """What the detector file said, what spots or rings say, and how sure they are.
 
     ``before`` and ``after`` are as `station_parameters` reads them; ``error`` is NaN for a
-    parameter that was held, and for ``shift_z`` where grains calibrated: the lit part of their
-    sample is put at z = 0. ``source`` is "grains", "rings" or "detector file". The turn of a
-    frame is ``omega_factor`` times what its file states. ``floor_place`` (px) and
-    ``floor_omega`` (rad) stand beside the errors that spots state. ``scale`` says which
+    parameter that was held, and for ``shift_z`` where grains calibrated: the middle of the lit
+    part of their sample, by volume, is put at z = 0. ``source`` is "grains", "rings" or
+    "detector file". The turn of a frame is ``omega_factor`` times what its file states.
+    ``floor_place`` (px) and ``floor_omega`` (rad) stand beside the errors that spots state.
+    ``scale`` says which
     combinations of lattice parameter, distance and wavelength the data tell apart, and
     ``distance_sigma`` and ``wavelength_sigma`` what of them moves all lattices together.
     ``tied`` is True where the distance was found by taking the mean lattice of the grains for

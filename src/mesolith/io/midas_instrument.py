@@ -125,20 +125,10 @@ def write_midas_instrument(path: Path, instrument: Instrument) -> None:
             f"MIDAS knows square pixels, these have a pitch of {panel.pitch.tolist()} um",
             remedy="Write ImageD11's parameters or a HEXRD instrument.",
         )
-    flips, turn = flips_and_tilt(panel)
+    _, turn = flips_and_tilt(panel)
     fast, slow, distance = pixel_of_beam(panel)
-    centre = np.array([fast, slow])
-    counts = np.array([panel.shape[1], panel.shape[0]])
-    options = []
-    if flips[0, 0] == 0.0:
-        options.append(_EXCHANGE)
-        centre, counts = centre[::-1].copy(), counts[::-1]
-    if flips[1, 0] + flips[1, 1] > 0.0:  # y grows with the columns, MIDAS counts them against y
-        options.append(_MIRROR_COLUMNS)
-        centre[0] = counts[0] - 1.0 - centre[0]
-    if flips[0, 0] + flips[0, 1] < 0.0:
-        options.append(_MIRROR_ROWS)
-        centre[1] = counts[1] - 1.0 - centre[1]
+    options = _options_of(panel)
+    centre = image_pixels(panel, np.array([[fast, slow]]))[0]
     tilts = np.rad2deg(tilts_from_matrix(turn))
     lines = [
         f"NrPixelsY {panel.shape[1]}",
@@ -153,6 +143,36 @@ def write_midas_instrument(path: Path, instrument: Instrument) -> None:
         *_written_distortion(panel, np.array([fast, slow])),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
+
+
+def image_pixels(panel: Panel, place: FloatArray) -> FloatArray:
+    """Pixels (n, 2), Y and Z, of the image that MIDAS makes of the frames of a panel.
+
+    ``place`` (n, 2) is fast and slow, px; the image is that of the ImTransOpt which
+    `write_midas_instrument` writes.
+    """
+    pixel = np.array(place, dtype=np.float64)
+    counts = panel.shape[::-1].astype(np.float64)
+    for option in _options_of(panel):
+        if option == _EXCHANGE:
+            pixel, counts = pixel[:, ::-1].copy(), counts[::-1]
+        else:
+            k = option - _MIRROR_COLUMNS
+            pixel[:, k] = counts[k] - 1.0 - pixel[:, k]
+    return pixel
+
+
+def _options_of(panel: Panel) -> list[int]:
+    """ImTransOpt after which columns run against y and rows along z."""
+    flips, _ = flips_and_tilt(panel)
+    options = []
+    if flips[0, 0] == 0.0:
+        options.append(_EXCHANGE)
+    if flips[1, 0] + flips[1, 1] > 0.0:  # y grows with the columns, MIDAS counts them against y
+        options.append(_MIRROR_COLUMNS)
+    if flips[0, 0] + flips[0, 1] < 0.0:
+        options.append(_MIRROR_ROWS)
+    return options
 
 
 def _shape(parameters: Parameters, shape: Sequence[int] | None) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -342,7 +343,7 @@ def _look_for_pixel_size(
 
 def _tell_pixel_size(
     fit: PanelFit, geometry: LaueGeometry, told: float, settings: CalibrationSettings
-) -> None:
+) -> NoReturn:
     found = panel_numbers(fit.geometry.instrument.panels[0])[0]
     pitch = geometry.instrument.panels[0].pitch[::-1] / 1000.0
     real = pitch * told / found

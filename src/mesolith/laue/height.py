@@ -36,7 +36,7 @@ _HUBER = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PatternInScan:
-    """A pattern, its number, its peaks, and what was found in them."""
+    """The peaks of one pattern and what was found in them."""
 
     peaks: LauePeaks
     answer: IndexedPattern

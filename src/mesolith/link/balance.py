@@ -263,6 +263,7 @@ def reference_from_equilibrium(
             "radius_source": "assumed" if scatter is RADIUS_SCATTER else "estimated",
             "lost_share": lost,
             "indexed_share": indexed,
+            "lit_share": _lit_shares(maps, body_volume),
             "noise_position": float("nan") if bound is None else bound.position,
             "noise_orientation": float("nan") if bound is None else bound.orientation,
             "noise_strain": float("nan") if bound is None else bound.strain,
@@ -380,6 +381,14 @@ def _check_phases(names: Sequence[str], maps: Sequence[GrainMap]) -> None:
                 remedy="Reduce all states with the same parameter file, or change the head of "
                 "the file: strains against different lattices cannot be compared.",
             )
+
+
+def _lit_shares(maps: Sequence[GrainMap], body_volume: float | None) -> FloatArray | None:
+    """Volume in the beam over that of the pellet; None where no map knows its own."""
+    if body_volume is None or all(grain_map.lit_volume is None for grain_map in maps):
+        return None
+    lit = [np.nan if one.lit_volume is None else one.lit_volume for one in maps]
+    return np.array(lit) / body_volume
 
 
 def _body_volume(settings: Mapping[str, Any]) -> float | None:

@@ -131,12 +131,12 @@ def drift_from_scatter(imbalance: FloatArray, variance: FloatArray) -> float:
     """Standard deviation (MPa) by which the states' means scatter beyond their own errors.
 
     Zero unless Cochran's Q rejects plain errors at 1 percent; else the estimate of DerSimonian
-    and Laird, 10.1016/0197-2456(86)90046-2. Fewer than three states cannot show it.
+    and Laird, 10.1016/0197-2456(86)90046-2. Of two states it is known to a factor of some only.
     """
     from scipy.special import chdtrc
 
     count = len(imbalance)
-    if count < 3 or np.any(variance <= 0.0):
+    if count < 2 or np.any(variance <= 0.0):
         return 0.0
     weights = 1.0 / variance
     mean = float(weights @ imbalance / weights.sum())

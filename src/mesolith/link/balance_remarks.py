@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mesolith.axes import FloatArray
 from mesolith.pipeline.work import Remark
 from mesolith.records.reference import Reference
 
@@ -81,7 +82,8 @@ def remarks_on(reference: Reference) -> list[Remark]:
                 _WHERE,
                 f"the states' means scatter by {drift:.0f} MPa beyond their errors, which "
                 "equilibrium forbids: distance, energy or temperature drifted between states "
-                f"({1e6 * reference.drift_sigma:.0f} ppm), and intervals are wider for it.",
+                f"({1e6 * reference.drift_sigma:.0f} ppm: so much of its distance a detector "
+                "would have moved), and intervals are wider for it.",
             )
         )
     if reference.radius_source == "assumed":
@@ -110,13 +112,37 @@ def _on_volume(reference: Reference) -> list[Remark]:
                 "found: the found ones count as a sample of a far larger body.",
             )
         ]
-    low, high = 100.0 * float(np.nanmin(shares)), 100.0 * float(np.nanmax(shares))
-    span = f"{high:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f}"
-    text = f"the found grains fill {span} % of the pellet's volume"
-    if low < _LEAST_SHARE or high > _MOST_SHARE:
+    lit = np.full(len(shares), np.nan) if reference.lit_share is None else reference.lit_share
+    if np.all(np.isfinite(lit)):
+        return [_on_lit_part(lit)]
+    # where the beam lit a known part, that part is what the grains can fill
+    filled = 100.0 * shares / np.where(np.isfinite(lit), lit, 1.0)
+    text = f"the found grains fill {_span(filled)} % of the pellet's volume"
+    if np.nanmin(filled) < _LEAST_SHARE or np.nanmax(filled) > _MOST_SHARE:
         text += (
             ", which does not fit: radii are in another scale, a part of the pellet was not "
             "measured, or cell.diameter_um and cell.thickness_um are not its size."
         )
         return [Remark("warning", _WHERE, text)]
     return [Remark("note", _WHERE, text + ".")]
+
+
+def _on_lit_part(lit: FloatArray) -> Remark:
+    """Radii that share the lit volume fill it by construction: only its own size can be wrong."""
+    share = 100.0 * lit
+    text = f"the beam lit {_span(share)} % of the pellet's volume"
+    if share.max() > _MOST_SHARE:
+        text += (
+            ", which does not fit: layers were listed twice, frames.beam_height_um is not the "
+            "beam's height, or cell.diameter_um and cell.thickness_um are not the pellet's size."
+        )
+        return Remark("warning", _WHERE, text)
+    text += ", which its grains are taken to fill"
+    if share.min() < _LEAST_SHARE:
+        text += "; the stress of the rest is not known"
+    return Remark("note", _WHERE, text + ".")
+
+
+def _span(percent: FloatArray) -> str:
+    low, high = float(np.nanmin(percent)), float(np.nanmax(percent))
+    return f"{high:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"{low:.0f} to {high:.0f}"

@@ -77,7 +77,8 @@ class Figure:
 
     ``draw`` is the dotted name of ``draw(cell: Cell) -> Drawing | None`` (None where the cell
     lacks what it needs); ``number`` is what the papers call it ("Dixit 2022, Fig. 2").
-    ``version`` is raised when the same cell gives another picture.
+    ``version`` is raised when the same cell gives another picture. ``settings`` are dotted keys of
+    cell.toml that the figure hangs on, beside the records: they stand in the cell's conditions.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Figure:
     number: str
     draw: str
     version: int = 1
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

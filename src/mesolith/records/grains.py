@@ -36,6 +36,7 @@ class GrainMap(Record):
     shifts all grains together stands in ``common_modes``. Strain and stress are None until a
     strain-free reference has been chosen. ``phase_probability`` and ``phase_decided`` are None
     where nobody weighed two phases; a grain that is not decided has the likelier one.
+    ``lit_volume`` is that of the sample in the beam, which the radii fill, None where not known.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("stress_hydrostatic", "grain_id")
@@ -77,6 +78,9 @@ class GrainMap(Record):
     )
     phase_decided: NDArray[np.bool_] | None = quantity(
         "phase decided by the spots", shape=("grain",), dtype="bool", optional=True
+    )
+    lit_volume: float | None = quantity(
+        "volume of the sample in the beam (um3), which the grains are taken to fill", optional=True
     )
     strain: FloatArray | None = quantity(
         "elastic strain",

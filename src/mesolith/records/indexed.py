@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,12 @@ from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import DuplicateError, InvalidValueError
 from mesolith.records.field import Record, nested, quantity
 from mesolith.records.grains import Phases
+
+_OF_GRAINS = (
+    *("grain_id", "lattice_vectors", "position", "covariance", "phase", "completeness"),
+    *("expected", "spots", "own_spots", "likelihood", "scatter", "volume_share"),
+    "volume_share_se",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,8 @@ class IndexedGrains(Record):
     ``scatter`` is the mean squared residual over the stated, each spot counted as much as it
     decides about the grain.
     ``volume_share`` is the grain's share in the volume of all, from intensities; NaN where no
-    spot of its own says. Its error is from the scatter of the grain's spots.
+    spot of its own says. Its error is from the scatter of the grain's spots. ``light`` is what the
+    strongest ring would get of all grains: layers with the same exposure compare by it.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("completeness", "grain_id")
@@ -66,6 +73,7 @@ class IndexedGrains(Record):
     volume_share_se: FloatArray | None = quantity(
         "standard error of the share in the volume", shape=("grain",), optional=True
     )
+    light: float | None = quantity("counts of all grains on the strongest ring", optional=True)
 
     def _check(self) -> None:
         ids, counts = np.unique(self.grain_id, return_counts=True)
@@ -82,6 +90,15 @@ class IndexedGrains(Record):
         if name == "position":
             return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2)[:, :3])
         return Record.standard_error(self, name)
+
+    def rows(self, rows: IntArray) -> IndexedGrains:
+        """Some of the grains, or all in another order."""
+        own: dict[str, Any] = {
+            name: getattr(self, name)[rows]
+            for name in _OF_GRAINS
+            if getattr(self, name) is not None
+        }
+        return replace(self, **own)
 
     def __len__(self) -> int:
         return len(self.grain_id)

@@ -65,6 +65,12 @@ class LayerFinds(Record):
     expected_wrong: float = quantity("joins that are expected to be wrong")
     expected_missed: float = quantity("joins that are expected to be missed")
     cut_alone: int = quantity("finds cut by a border without a part beyond", dtype="int64")
+    completeness: FloatArray | None = quantity(
+        "found share of the expected reflections", shape=("find",), optional=True
+    )
+    layer_volume: FloatArray | None = quantity(
+        "volume of the sample in the layer (um3)", shape=("layer",), optional=True
+    )
 
     def _check(self) -> None:
         for name in ("lower", "upper"):
@@ -75,6 +81,11 @@ class LayerFinds(Record):
             raise InvalidValueError("LayerFinds joins finds of two grains")
         if self.layer.size and not 0 <= self.layer.min() <= self.layer.max() < len(self.layer_z):
             raise InvalidValueError("LayerFinds.layer points to a layer that is not listed")
+
+    @property
+    def shown_layer(self) -> int:
+        """Number, from below, of the layer with the most finds: the one that figures show."""
+        return int(np.argmax(np.bincount(self.layer, minlength=len(self.layer_z))))
 
     @property
     def grains(self) -> int:

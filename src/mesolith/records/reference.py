@@ -102,6 +102,11 @@ class Reference(Record):
     mode: str = quantity('one reference for the "cell", one per "state", or "given"', dtype="str")
     equilibrium: str = quantity('"hydrostatic" or "all" six components', dtype="str")
     lateral: str = quantity('sides of the pellet: "free" or "confined"', dtype="str")
+    lit_share: FloatArray | None = quantity(
+        "volume in the beam over that of the pellet, NaN where unknown",
+        shape=("state",),
+        optional=True,
+    )
     noise_freedom: float | None = quantity(
         "degrees of freedom of the noise's tails (Student's t) from tracked pairs, infinite where "
         "normal or unknown",

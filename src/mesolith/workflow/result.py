@@ -50,7 +50,7 @@ def add_result_parts(planner: Planner, techniques: Sequence[Technique]) -> None:
                 version=_VERSIONS[FIGURE],
                 label=figure.name,
                 compute="mesolith.workflow.result:compute_figure",
-                settings={"cell": told, "figure": asdict(figure)},
+                settings=_figure_settings(planner.experiment, told, figure),
                 inputs=inputs,
                 cost=Cost(seconds=1.5),
                 group=planner.experiment.name,
@@ -77,6 +77,17 @@ def add_result_parts(planner: Planner, techniques: Sequence[Technique]) -> None:
                 group=planner.experiment.name,
             )
         )
+
+
+def _figure_settings(
+    experiment: Experiment, told: Mapping[str, Any], figure: Figure
+) -> dict[str, Any]:
+    """What a figure's part works with: the cell, with the keys that the figure asks for."""
+    values = {key: experiment.setting(key) for key in figure.settings}
+    words = asdict(figure)
+    del words["settings"]
+    cell = {**told, "conditions": {**told["conditions"], **values}} if values else told
+    return {"cell": cell, "figure": words}
 
 
 def cell_settings(experiment: Experiment) -> dict[str, Any]:
