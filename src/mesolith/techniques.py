@@ -11,6 +11,7 @@ from mesolith.pipeline.technique import Technique, load
 BUILT_IN = (
     "mesolith.hedm:TECHNIQUE",
     "mesolith.hedm.frames:TECHNIQUE",
+    "mesolith.laue:TECHNIQUE",
     "mesolith.echem:TECHNIQUE",
 )
 ENTRY_POINT_GROUP = "mesolith.techniques"

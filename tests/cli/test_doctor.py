@@ -18,7 +18,7 @@ def test_findings(mesolith, analysed: Path) -> None:
     code, said, _ = mesolith("doctor", analysed)
     assert code == 0
     assert f"numpy: {version('numpy')}\n" in said
-    assert "techniques: hedm, frames, echem" in said
+    assert "techniques: hedm, frames, laue, echem" in said
     assert "LLZTO-I-43d" in said
     assert "free space here: " in said
     assert "store .mesolith: " in said

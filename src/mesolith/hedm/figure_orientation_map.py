@@ -17,20 +17,18 @@ from mesolith.records.grains import GrainMap
 from mesolith.records.inverse_pole_figure import (
     colours_of_directions,
     crystal_direction,
-    directions_from_places,
     is_cubic,
     standard_triangle,
     stereographic,
-    triangle_outline,
 )
+from mesolith.records.inverse_pole_key import draw_key, draw_triangle
 from mesolith.records.lives import Motion, motions_since_first
 from mesolith.records.pellet import pellet_around
-from mesolith.records.style import INK, axes_mm, house_style, letter, new_figure
+from mesolith.records.style import axes_mm, house_style, letter, new_figure
 
 Axis = Literal["x", "y", "z"]
 _SIZE = PanelSize(66.0, 70.0, 52.0)
 _OTHER = (0.75, 0.75, 0.75)  # of grains that are not cubic
-_KEY_PIXELS = 200
 _OPACITY = 0.85
 
 
@@ -86,7 +84,7 @@ def orientation_drawing(cell: Cell, axis: Axis) -> Drawing | None:
             axes.set_title(f"{title} (n = {len(panel.grains):,})", loc="center", pad=-4)
             letter(axes, "ab"[k], left_mm=0.0, up_mm=-2.0)
         key = axes_mm(figure, 141.0, 43.0, 34.0, 28.0)
-        _key(key)
+        draw_key(key)
         letter(key, "c", left_mm=3.0, up_mm=0.0)
         pole = axes_mm(figure, 141.0, 6.0, 34.0, 28.0)
         _poles(pole, panels[0])
@@ -144,41 +142,8 @@ def _texture_words(panel: _Seen) -> str:
     return f"drawn towards {side} (mean x^4 + y^4 + z^4 {mean:.3f} ± {error:.3f}, 0.6 at random)."
 
 
-def _triangle(axes: Any) -> Any:
-    """Draw the rim of the triangle with its corners named; the rim as a patch."""
-    from matplotlib.patches import Polygon
-
-    rim = Polygon(triangle_outline(), closed=True, facecolor="none", edgecolor=INK, linewidth=0.7)
-    axes.add_patch(rim)
-    for place, word, align in (
-        ((0.0, -0.012), "001", "left"),
-        ((0.4142, -0.012), "011", "right"),
-        ((0.366, 0.376), "111", "center"),
-    ):
-        axes.text(*place, word, ha=align, va="bottom" if word == "111" else "top", fontsize=6.5)
-    axes.set_xlim(-0.01, 0.43)
-    axes.set_ylim(-0.05, 0.42)
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    return rim
-
-
-def _key(axes: Any) -> None:
-    rim = _triangle(axes)
-    width, height = np.sqrt(2.0) - 1.0, (np.sqrt(3.0) - 1.0) / 2.0
-    grid = np.stack(
-        np.meshgrid(np.linspace(0.0, width, _KEY_PIXELS), np.linspace(0.0, height, _KEY_PIXELS)),
-        axis=-1,
-    )
-    picture = axes.imshow(
-        colours_of_directions(directions_from_places(grid)),
-        origin="lower", extent=(0.0, width, 0.0, height), interpolation="bilinear",
-    )  # fmt: skip
-    picture.set_clip_path(rim)
-
-
 def _poles(axes: Any, panel: _Seen) -> None:
-    _triangle(axes)
+    draw_triangle(axes)
     places = stereographic(panel.direction[panel.cubic])
     axes.scatter(
         *places.T,

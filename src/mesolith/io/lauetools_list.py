@@ -70,8 +70,8 @@ def recognise_lauetools_list(path: Path, head: bytes) -> float:
     return 1.0 if words[:4] in (_DAT_HEAD, _COR_HEAD) else 0.0
 
 
-def read_lauetools_list(path: Path) -> LaueToolsList:
-    """A .dat or .cor file.
+def read_lauetools_list(path: Path, *, empty: bool = False) -> LaueToolsList:
+    """A .dat or .cor file; with ``empty`` it may hold headings and no peak.
 
     Raises
     ------
@@ -94,6 +94,9 @@ def read_lauetools_list(path: Path) -> LaueToolsList:
     body = [(k, line) for k, line in enumerate(lines[1:], 2) if line.strip()]
     rows = [(k, " ".join(line.split())) for k, line in body if not line.startswith("#")]
     first = next((line for _, line in body if not line.startswith("#")), "")
+    if not rows and empty:
+        comments = tuple(line for _, line in body)
+        return LaueToolsList(lines[0], np.zeros((0, len(columns))), (), (), comments)
     if not rows:
         raise EmptyFileError("the list holds no peak", where=str(path), remedy=_REMEDY)
     for k, line in rows:
@@ -136,6 +139,28 @@ def lauetools_angles(
         [np.rad2deg(two_theta), np.rad2deg(chi), peaks.fast, peaks.slow, peaks.height]
     )
     return LaueToolsList("2theta chi X Y I", values, ("   ",) * 4, (6,) * 5, comments)
+
+
+def lauetools_peaks(peaks: LauePeaks) -> LaueToolsList:
+    """A .dat list of peaks (n,); it has no room for their errors, and 0 for what is unknown."""
+    long, short = peaks.widths[:, 0], peaks.widths[:, 1]
+    nothing = np.zeros(len(peaks))
+    columns = {
+        "peak_X": peaks.fast,
+        "peak_Y": peaks.slow,
+        "peak_Itot": peaks.height + peaks.background,
+        "peak_Isub": peaks.height,
+        "peak_fwaxmaj": long,
+        "peak_fwaxmin": short,
+        "peak_inclination": np.rad2deg(peaks.tilt),
+        "Xdev": nothing,
+        "Ydev": nothing,
+        "peak_bkg": peaks.background,
+        "Ipixmax": np.rint(peaks.height + peaks.background),
+    }
+    known = {name: np.nan_to_num(values) for name, values in columns.items()}
+    gaps, digits = (" ",) * (len(known) - 1), (6,) * len(known)
+    return LaueToolsList(" ".join(known), np.column_stack(list(known.values())), gaps, digits, ())
 
 
 def write_lauetools_list(path: Path, listed: LaueToolsList) -> None:

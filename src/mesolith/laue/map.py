@@ -116,6 +116,7 @@ def map_of_scan(
         scan=scan,
         phases=found.grains.phases,
         grains=segments.grains,
+        surface=np.full(3, np.nan) if geometry is None else geometry.row[19:22],
         status=_status(scan, found, segments, solutions, settings),
         grain=segments.grain,
         solutions=solutions,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
-from mesolith.records.field import CommonMode, Record, nested, quantity
+from mesolith.records.field import CommonMode, Record, nested, quantities, quantity
 from mesolith.records.grains import Phases
 
 
@@ -100,6 +102,28 @@ def laue_peaks(
         background=unknown,
         saturated=np.zeros(count, dtype=np.bool_),
     )
+
+
+def joined_peaks(lists: Sequence[LauePeaks]) -> LauePeaks:
+    """Lists of several patterns as one, in the patterns' order; at least one list."""
+    ordered = sorted((one for one in lists if len(one)), key=lambda one: int(one.pattern[0]))
+    ordered = ordered or list(lists[:1])
+    return LauePeaks(
+        **{
+            name: np.concatenate([getattr(one, name) for one in ordered])
+            for name in quantities(LauePeaks)
+        }
+    )
+
+
+def peaks_of_patterns(peaks: LauePeaks) -> Iterator[LauePeaks]:
+    """The list of each pattern that has peaks, in order."""
+    edges = np.flatnonzero(np.diff(peaks.pattern)) + 1
+    for first, end in pairwise([0, *edges.tolist(), len(peaks)]):
+        if end > first:
+            yield LauePeaks(
+                **{name: getattr(peaks, name)[first:end] for name in quantities(LauePeaks)}
+            )
 
 
 @dataclass(frozen=True, slots=True)

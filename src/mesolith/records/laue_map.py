@@ -68,7 +68,8 @@ class LaueMap(Record):
     the width of the sharpest ones, and ``streak_tilt`` where it points on the panel, from fast
     towards slow. ``bend`` (rad) is the standard deviation of the lattice's rotations about
     ``bend_axis`` under the beam; the axis is NaN where the peaks do not tell it. ``status`` holds
-    bits, see ``STATUS_NAMES``.
+    bits, see ``STATUS_NAMES``. ``surface`` is the normal out of the sample's surface, NaN where
+    nobody said how it lies.
     """
 
     plot: ClassVar[tuple[str, str] | None] = ("strain_equivalent", "grain")
@@ -76,6 +77,9 @@ class LaueMap(Record):
     scan: LaueScan = nested()
     phases: Phases = nested()
     grains: LaueMapGrains = nested()
+    surface: FloatArray = quantity(
+        "normal out of the surface, unit vector", shape=(3,), axes="laboratory"
+    )
     status: IntArray = quantity("status bits", shape=("point",), dtype="int64")
     grain: IntArray = quantity("grain, -1 none", shape=("point",), dtype="int64")
     solutions: IntArray = quantity("grains under the beam", shape=("point",), dtype="int64")
@@ -156,6 +160,15 @@ class LaueMap(Record):
             raise InvalidValueError("LaueMap.grain names a grain that is not listed")
         if not np.all(np.isfinite(self.orientation[known])):
             raise InvalidValueError("a point of LaueMap has a grain and no orientation")
+
+    @property
+    def surface_axes(self) -> FloatArray:
+        """X, Y, Z of the surface as rows (3, 3) on laboratory axes: X in it along the beam's
+        projection, Z out of it; NaN where the surface is not known."""
+        z = self.surface
+        x = np.array([1.0, 0.0, 0.0]) - z[0] * z
+        x = x / np.linalg.norm(x)
+        return np.stack([x, np.cross(z, x), z])
 
     @property
     def interior(self) -> NDArray[np.bool_]:
