@@ -146,4 +146,4 @@ def _indexed(
     peaks = laue_peaks(
         place[:, 0], place[:, 1], np.linspace(2.0, 1.0, count), sigma_px=max(sigma_px, 1e-3)
     )
-    return IndexedPoint(peaks, IndexedPattern(grains, assignment))
+    return IndexedPoint(peaks, IndexedPattern(grains, assignment, np.array([1e-9])))

@@ -81,11 +81,21 @@ def compute(work: Work) -> None:
 
 
 def trial(work: Work) -> None:
-    """Whether the files can be shared out over the layers that are named."""
+    """All that is read, but layers are only shared out and not stitched."""
     heights = heights_of_files(work.settings.get("state.grains") or {})
     files = [source.path for source in work.inputs.get("raw", ())]
-    if heights and files:
-        files_by_layer(files, heights, work.label)
+    if len(heights) < 2 or not files:
+        if files:
+            compute(work)
+        return
+    layers = files_by_layer(files, heights, work.label)
+    read = {path: read_grains(path, work.settings) for path in files}
+    for own in layers:
+        joined(own, [read[path] for path in own])
+    for path in files[1:]:
+        _check_phases(files[0], read[files[0]], path, read[path])
+    findings = [finding for one in read.values() for finding in one.findings]
+    write_remarks(work.folder, [Remark(*finding) for finding in findings])
 
 
 def parts_of_finds(work: Work) -> list[dict[str, int]]:
