@@ -258,7 +258,7 @@ def _half_normals(support: FloatArray, middle: float, error: float) -> FloatArra
 
 
 def _likelihoods(stress: FloatArray, sigma: FloatArray, support: FloatArray) -> FloatArray:
-    """Likelihood of each true stress for each measured one, up to a factor a grain, (n, support)."""
+    """Likelihood of the true stresses for each measured one, but for a factor, (n, support)."""
     pull = (stress[:, None] - support[None, :]) / sigma[:, None]
     return np.asarray(np.exp(-0.5 * pull**2))
 
