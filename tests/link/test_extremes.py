@@ -48,11 +48,11 @@ def test_points_and_spread_of_the_true_stress_are_held() -> None:
             continue
         found = extreme_grains(stress, error, seed=seed)
         assert (found.spread_low, found.spread, found.spread_high) == spread
-        low, high = np.quantile(truth, [0.005, 0.995])
+        lowest, highest = np.quantile(truth, [0.005, 0.995])
         ends.append(
             [
-                [found.low_point_low, found.low_point, found.low_point_high, low],
-                [found.high_point_low, found.high_point, found.high_point_high, high],
+                [found.low_point_low, found.low_point, found.low_point_high, lowest],
+                [found.high_point_low, found.high_point, found.high_point_high, highest],
             ]
         )
     points = np.array(ends)
