@@ -40,10 +40,20 @@ def part_of(file: Path) -> str:
     return first.removesuffix(".py")
 
 
-def imports_of(text: str, file: Path) -> Iterator[Import]:
+@cache
+def tree_of(file: Path) -> ast.Module:
+    """A source file, parsed once for all tests; none of them changes it."""
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def trees() -> list[tuple[Path, ast.Module]]:
+    return [(file, tree_of(file)) for file in python_files()]
+
+
+def imports_of(tree: ast.Module, file: Path) -> Iterator[Import]:
     """Every import in a file: at the top, in functions and under TYPE_CHECKING alike."""
     package = ["mesolith", *file.relative_to(SOURCE).parts[:-1]]
-    stack: list[tuple[ast.AST, bool]] = [(ast.parse(text), False)]
+    stack: list[tuple[ast.AST, bool]] = [(tree, False)]
     while stack:
         node, inside = stack.pop()
         if isinstance(node, ast.Import):
@@ -62,11 +72,7 @@ def imports_of(text: str, file: Path) -> Iterator[Import]:
 
 @cache
 def all_imports() -> tuple[Import, ...]:
-    return tuple(
-        found
-        for file in python_files()
-        for found in imports_of(file.read_text(encoding="utf-8"), file)
-    )
+    return tuple(found for file, tree in trees() for found in imports_of(tree, file))
 
 
 def part_imported(found: Import) -> str | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.house import ROOT, SOURCE, python_files
+from tests.architecture.house import ROOT, SOURCE, python_files, trees
 
 MOST_LINES = 500
 TEXTS = {".py", ".md", ".toml", ".js", ".css", ".cff", ".cif", ".txt", ".json", ".yml", ".yaml", ""}
@@ -79,14 +78,9 @@ def test_the_pattern_of_machine_paths(line: str, is_path: bool) -> None:
     assert bool(MACHINE_PATH.search(line)) is is_path
 
 
-@cache
-def _trees() -> list[tuple[Path, ast.Module]]:
-    return [(file, ast.parse(file.read_text(encoding="utf-8"))) for file in python_files()]
-
-
 def test_no_error_is_swallowed() -> None:
     swallowed = []
-    for file, tree in _trees():
+    for file, tree in trees():
         for node in ast.walk(tree):
             if not isinstance(node, ast.ExceptHandler):
                 continue
@@ -121,7 +115,7 @@ def _is_exempt(node: Documented) -> bool:
 
 def test_every_public_name_has_a_docstring() -> None:
     bare = []
-    for file, tree in _trees():
+    for file, tree in trees():
         if file != SOURCE / "__init__.py" and not ast.get_docstring(tree):
             bare.append(f"{file.relative_to(ROOT)}: module")
         bare += [

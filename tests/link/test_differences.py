@@ -159,7 +159,11 @@ def test_questions_are_told_in_the_first_cells_names_of_states() -> None:
 
 
 def test_extremes_of_unlike_numbers_of_grains_do_not_compare() -> None:
-    found = differences([_cell("a", 1, extremes=True), _cell("b", 2, across=8, extremes=True)])
+    pair = [
+        _cell(name, seed, states=STATES[:1], across=across, extremes=True)
+        for name, seed, across in (("a", 1, 10), ("b", 2, 8))
+    ]
+    found = differences(pair)
     assert {d.verdict for d in _of(found, EXTREMES)} == {UNTOLD}
     assert all(np.isnan(d.p) for d in _of(found, EXTREMES))
     assert UNTOLD not in {d.verdict for d in _of(found, SPREAD)}

@@ -59,7 +59,7 @@ class SpotLookup:
 
     def __init__(self, spots: Spots, instrument: Instrument) -> None:
         self.source, self.panels = kernel_arrays(instrument)
-        self.ranges = np.ascontiguousarray(spots.omega_range)
+        self.ranges = np.array(spots.omega_range, order="C")
         tiles = np.ceil(self.panels[:, [15, 14]].max(axis=0) / _TILE).astype(np.int64)
         self._shape = np.array([len(self.panels), _BINS, tiles[0], tiles[1]], dtype=np.int64)
         turn = np.mod(spots.omega, kernels.TURN)
@@ -124,8 +124,8 @@ class SpotLookup:
         low = math.sin(max(pole - _POLE_MARGIN, 1e-3))
         kernels.match_grains(
             np.ascontiguousarray(reciprocal),
-            np.ascontiguousarray(position),
-            phase,
+            np.array(position, order="C"),  # copies: one kind of array, compiled for once
+            np.array(phase, order="C"),
             table,
             self.source,
             self.panels,

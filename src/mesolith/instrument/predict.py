@@ -57,7 +57,7 @@ def predict_spots(
     value, rate = np.empty((*shape, 3)), np.empty(shape)
     kernels.predict_all(
         np.ascontiguousarray(reciprocal),
-        np.ascontiguousarray(position, dtype=np.float64),
+        np.array(position, dtype=np.float64, order="C"),  # a copy: one kind, compiled for once
         np.ascontiguousarray(hkl, dtype=np.float64),
         source,
         panels,
@@ -99,7 +99,7 @@ def linearise_spots(
     value, by_g, by_p = np.empty((n, 3)), np.empty((n, 3, 3)), np.empty((n, 3, 3))
     kernels.linearise_all(
         np.ascontiguousarray(g, dtype=np.float64),
-        np.ascontiguousarray(np.broadcast_to(position, (n, 3)), dtype=np.float64),
+        np.array(np.broadcast_to(position, (n, 3)), dtype=np.float64, order="C"),  # as above
         np.ascontiguousarray(near_omega, dtype=np.float64),
         np.ascontiguousarray(panel, dtype=np.int64),
         source,

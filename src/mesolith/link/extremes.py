@@ -118,7 +118,7 @@ def extreme_grains(
     weight = weights[0]
     estimate, spread = np.empty(len(stress)), np.empty(len(stress))
     for part in np.array_split(np.arange(len(stress)), -(-len(stress) // 4_000)):
-        posterior = _posteriors(stress[part], error[part], support, weight)
+        posterior = _posteriors(_likelihoods(stress[part], error[part], support), weight)
         estimate[part] = posterior @ support
         spread[part] = np.sqrt(np.maximum(posterior @ support**2 - estimate[part] ** 2, 0.0))
     middle = float(np.average(stress, weights=sure))
@@ -219,14 +219,13 @@ def _true_distribution(
     even = np.full(len(shapes), 1.0 / len(shapes))
     best = mixture_weights(likelihood, share, even, _ROUNDS)
     rng = np.random.default_rng(seed)
-    found = [best]
-    for _ in range(_RESAMPLES):
-        # Weights of the Bayesian bootstrap (Rubin 1981): a Poisson number would leave the outermost
-        # grain out of a third of the resamples, and its stress would be taken for noise.
-        again = _LOOSE * rng.gamma(share / _LOOSE)
-        # a little of every shape, for what has died out could not come back
-        found.append(mixture_weights(likelihood, again, 0.9 * best + 0.1 * even, _ROUNDS_AGAIN))
-    return support, np.array(found) @ shapes
+    # Weights of the Bayesian bootstrap (Rubin 1981): a Poisson number would leave the outermost
+    # grain out of a third of the resamples, and its stress would be taken for noise.
+    again = _LOOSE * rng.gamma(np.tile(share / _LOOSE, (_RESAMPLES, 1)))
+    # a little of every shape, for what has died out could not come back
+    start = np.tile(0.9 * best + 0.1 * even, (_RESAMPLES, 1))
+    found = mixture_weights(likelihood, again, start, _ROUNDS_AGAIN)
+    return support, np.vstack([best, found]) @ shapes
 
 
 def mixture_weights(
@@ -258,12 +257,15 @@ def _half_normals(support: FloatArray, middle: float, error: float) -> FloatArra
     return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
-def _posteriors(
-    stress: FloatArray, sigma: FloatArray, support: FloatArray, weight: FloatArray
-) -> FloatArray:
-    """Probabilities of the true stress of each grain, (n, support)."""
+def _likelihoods(stress: FloatArray, sigma: FloatArray, support: FloatArray) -> FloatArray:
+    """Likelihood of the true stresses for each measured one, but for a factor, (n, support)."""
     pull = (stress[:, None] - support[None, :]) / sigma[:, None]
-    posterior = np.exp(-0.5 * pull**2) * weight
+    return np.asarray(np.exp(-0.5 * pull**2))
+
+
+def _posteriors(likelihood: FloatArray, weight: FloatArray) -> FloatArray:
+    """Probabilities of the true stress of each grain, (n, support)."""
+    posterior = likelihood * weight
     return np.asarray(posterior / posterior.sum(axis=1, keepdims=True))
 
 
@@ -277,9 +279,10 @@ def _largest_quantiles(
 ) -> FloatArray:
     """Quantiles of the largest true value: it lies below t where no real grain lies over t."""
     top = _deciding(stress, 0)
+    seen = _likelihoods(stress[top], sigma[top], support)
     below = np.zeros(len(support))
     for weight in weights[1:]:
-        posterior = _posteriors(stress[top], sigma[top], support, weight)
+        posterior = _posteriors(seen, weight)
         over = sure[top, None] * (1.0 - np.cumsum(posterior, axis=1))
         below += np.exp(np.log1p(-np.clip(over, 0.0, 1.0 - 1e-15)).sum(axis=0))
     return np.interp(tails, below / (len(weights) - 1), support)
@@ -302,10 +305,11 @@ def _drawn_points(
     whole = int(above)
     share = above - whole
     top = _deciding(stress, whole)
+    seen = _likelihoods(stress[top], sigma[top], support)
     step = float(support[1] - support[0])
     found = np.empty((len(weights) - 1, _DRAWS))
     for k, weight in enumerate(weights[1:]):
-        posterior = _posteriors(stress[top], sigma[top], support, weight)
+        posterior = _posteriors(seen, weight)
         # one ascending line through the sums of all grains, so that one search serves them
         sums = np.cumsum(posterior, axis=1) / posterior.sum(axis=1, keepdims=True)
         line = (sums + np.arange(len(top))[:, None]).ravel()

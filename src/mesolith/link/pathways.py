@@ -134,7 +134,7 @@ def stress_pathways(
     others, _ = exchanged_ends(
         start,
         free,
-        followed.hydrostatic,
+        np.array(followed.hydrostatic),  # a copy: one kind of array, compiled for once
         graph.indptr,
         graph.indices,
         length,

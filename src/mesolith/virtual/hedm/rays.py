@@ -70,7 +70,7 @@ def rays_of(
     most = max(1, 2 * len(rows) * len(hkl))
     out, where = np.empty((most, 9)), np.empty((most, 2), dtype=np.int64)
     count = diffract(
-        grains.reciprocal,
+        np.ascontiguousarray(grains.reciprocal),
         np.ascontiguousarray(grains.position),
         rows,
         np.asarray(hkl, dtype=np.float64),
