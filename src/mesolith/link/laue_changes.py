@@ -51,9 +51,7 @@ def changes_of_scans(
 ) -> tuple[LaueChange, ...]:
     """Changes of all scans after the first against the first, in their order."""
     return tuple(
-        change_between(
-            maps[0], later, interface=interface, depth_change_um=depth_change_um
-        )
+        change_between(maps[0], later, interface=interface, depth_change_um=depth_change_um)
         for later in maps[1:]
     )
 
@@ -152,9 +150,7 @@ def _corners(
     rows, weights = [], []
     inside = np.ones(len(at), dtype=np.bool_)
     for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        weight = (part[:, 0] if i else 1.0 - part[:, 0]) * (
-            part[:, 1] if j else 1.0 - part[:, 1]
-        )
+        weight = (part[:, 0] if i else 1.0 - part[:, 0]) * (part[:, 1] if j else 1.0 - part[:, 1])
         row, column = low[:, 0] + i, low[:, 1] + j
         within = (row >= 0) & (row < scan.raster_rows)
         within &= (column >= 0) & (column < scan.raster_columns)
@@ -258,7 +254,9 @@ def _shift_modes(
             # beyond the grain there is no slope
             good = ends[0][1] & ends[1][1]
             for corners, _ in ends:
-                good &= np.all(later.grain[corners.rows] == later.grain[corners.rows[:, :1]], axis=1)
+                good &= np.all(
+                    later.grain[corners.rows] == later.grain[corners.rows[:, :1]], axis=1
+                )
             good &= np.all(np.isfinite(slope.reshape(len(slope), -1)), axis=1)
             good = good.reshape((-1,) + (1,) * (slope.ndim - 1))
             derivatives[name] = np.where(good, slope, 0.0)

@@ -166,8 +166,7 @@ class _Match:
             other = gaussian_filter(two, self.smooth, mode="nearest")
             value = map_coordinates(other, at.T, order=1, mode="nearest")
             along = [
-                map_coordinates(part, at.T, order=1, mode="nearest")
-                for part in np.gradient(other)
+                map_coordinates(part, at.T, order=1, mode="nearest") for part in np.gradient(other)
             ]
             by_place = np.stack(along, axis=1) @ index_by_place
             residual[:, k] = (value - own[self.first.row, self.first.column]) * inside

@@ -91,9 +91,7 @@ class _Rows:
             p=p,
             p_family=family,
             p_against=against,
-            verdict=tuple(
-                _verdict(*row) for row in zip(judged, family, against, strict=True)
-            ),
+            verdict=tuple(_verdict(*row) for row in zip(judged, family, against, strict=True)),
         )
 
 
@@ -204,9 +202,7 @@ def _surface(
     inverse = np.linalg.pinv(design)
     left = [name for name, good in zip(terms, kept[len(names) :], strict=True) if good]
     weights = inverse[len(design.T) - len(left) :].T
-    return _Surface(
-        first, changes, rows, cells, grains, MapSums(cells, fixed), left, weights
-    )
+    return _Surface(first, changes, rows, cells, grains, MapSums(cells, fixed), left, weights)
 
 
 def _within(inside: FloatArray, place: FloatArray) -> FloatArray:
@@ -242,9 +238,7 @@ def _unchanged(rows: _Rows, surface: _Surface, visible: float) -> None:
     count = 2.0 * np.size(beyond)
     against = float(np.fmin(1.0, count * _least(np.array(beyond))))
     question = f"largest mean change of a component in a grain ({i + 1}{j + 1})"
-    rows.add(
-        UNCHANGED, question, answers[c], k, "1", spread, (float(np.max(within)), against)
-    )
+    rows.add(UNCHANGED, question, answers[c], k, "1", spread, (float(np.max(within)), against))
 
 
 def _growth(rows: _Rows, surface: _Surface, regions: Sequence[Region]) -> None:
@@ -262,9 +256,7 @@ def _growth(rows: _Rows, surface: _Surface, regions: Sequence[Region]) -> None:
                 terms.append("interface less boundary")
             if not terms:
                 continue
-            answer = surface.sums.test(
-                weights, surface.values(k, name), surface.common(k, name)
-            )
+            answer = surface.sums.test(weights, surface.values(k, name), surface.common(k, name))
             claims = _claims(name, regions) if k == last else {}
             for t, term in enumerate(terms):
                 verdict = (float(answer.above()[t]), float(answer.below()[t]))

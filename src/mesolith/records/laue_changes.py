@@ -88,9 +88,7 @@ class LaueChange(Record):
         shape=("point",),
         error="misorientation_se",
     )
-    misorientation_se: FloatArray = quantity(
-        "standard error of that", unit="rad", shape=("point",)
-    )
+    misorientation_se: FloatArray = quantity("standard error of that", unit="rad", shape=("point",))
     peak_width: FloatArray = quantity(
         "change of the peak width", unit="px", shape=("point",), error="peak_width_se"
     )
