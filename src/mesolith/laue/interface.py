@@ -56,11 +56,7 @@ def interface_distance(interface: LaueInterface, x: FloatArray, y: FloatArray) -
 
     It follows the places of the lines near by, and the fitted line's direction.
     """
-    along, across = (y, x) if interface.along == "y" else (x, y)
-    known = np.isfinite(interface.place)
-    here = np.interp(across, interface.line[known], interface.place[known])
-    component = interface.normal[1 if interface.along == "y" else 0]
-    return np.asarray((here - along) * component)
+    return interface.distance(x, y)
 
 
 def _edge_of_line(

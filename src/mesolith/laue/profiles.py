@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from mesolith.axes import FloatArray, IntArray
 from mesolith.errors import InvalidValueError
+from mesolith.numerics import raster
 from mesolith.records.laue_map import UNKNOWN, LaueMap
 from mesolith.records.laue_profile import LaueHistogram, LaueProfile, LaueShift
 from mesolith.records.laue_scan import LaueScan
@@ -32,28 +32,7 @@ def boundary_distance(grain_map: LaueMap) -> FloatArray:
     scan = grain_map.scan
     grain = scan.on_raster(grain_map.grain.astype(np.float64))
     grain[grain == UNKNOWN] = np.nan
-    pitch = raster_pitch(scan)
-    # boundaries lie on a raster twice as fine
-    fine = np.zeros((2 * scan.raster_rows - 1, 2 * scan.raster_columns - 1), dtype=np.bool_)
-    fine[::2, 1::2] = _differ(grain[:, :-1], grain[:, 1:])
-    fine[1::2, ::2] = _differ(grain[:-1], grain[1:])
-    if not fine.any():
-        return np.where(grain_map.grain == UNKNOWN, np.nan, np.inf)
-    distance = distance_transform_edt(~fine, sampling=(0.5 * pitch[0], 0.5 * pitch[1]))
-    values = np.asarray(distance)[2 * scan.row, 2 * scan.column]
-    return np.where(grain_map.grain == UNKNOWN, np.nan, values)
-
-
-def raster_pitch(scan: LaueScan) -> tuple[float, float]:
-    """Steps of the raster from row to row and from column to column, um."""
-    grid_x, grid_y = scan.on_raster(scan.x), scan.on_raster(scan.y)
-    steps = []
-    for axis in (0, 1):
-        both = np.hypot(np.diff(grid_x, axis=axis), np.diff(grid_y, axis=axis))
-        known = both[np.isfinite(both)]
-        steps.append(float(np.median(known)) if len(known) else np.nan)
-    rows, columns = steps
-    return (rows if np.isfinite(rows) else columns), (columns if np.isfinite(columns) else rows)
+    return np.asarray(raster.boundary_distance(grain, scan.pitch)[scan.row, scan.column])
 
 
 def map_blocks(scan: LaueScan, size_um: float = BLOCK_UM) -> IntArray:
@@ -182,7 +161,3 @@ def jackknife_error(
 def _known(*columns: FloatArray) -> NDArray[np.bool_]:
     """Rows in which every column (n,) has a number."""
     return np.asarray(np.all([np.isfinite(column) for column in columns], axis=0))
-
-
-def _differ(one: FloatArray, two: FloatArray) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(one) & np.isfinite(two) & (one != two))

@@ -212,5 +212,16 @@ class LaueInterface(Record):
     angle_se: float = quantity("standard error of its direction", unit="rad")
     roughness: float = quantity("roughness of the interface", unit="um")
 
+    def distance(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Distance (n,) of places to the interface, um, positive within the phase.
+
+        It follows the places of the lines near by, and the fitted line's direction.
+        """
+        along, across = (y, x) if self.along == "y" else (x, y)
+        known = np.isfinite(self.place)
+        here = np.interp(across, self.line[known], self.place[known])
+        component = self.normal[1 if self.along == "y" else 0]
+        return np.asarray((here - along) * component)
+
     def __len__(self) -> int:
         return len(self.line)

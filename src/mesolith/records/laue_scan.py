@@ -76,6 +76,18 @@ class LaueScan(Record):
         """Which places of the raster (rows, columns) have a point."""
         return self.grid >= 0
 
+    @property
+    def pitch(self) -> tuple[float, float]:
+        """Steps of the raster from row to row and from column to column, um."""
+        grid_x, grid_y = self.on_raster(self.x), self.on_raster(self.y)
+        steps = []
+        for axis in (0, 1):
+            both = np.hypot(np.diff(grid_x, axis=axis), np.diff(grid_y, axis=axis))
+            known = both[np.isfinite(both)]
+            steps.append(float(np.median(known)) if len(known) else np.nan)
+        rows, columns = steps
+        return (rows if np.isfinite(rows) else columns), (columns if np.isfinite(columns) else rows)
+
     def on_raster(self, values: FloatArray) -> FloatArray:
         """Values (point, ...) laid out on the raster (rows, columns, ...), NaN where none is."""
         values = np.asarray(values, dtype=np.float64)
