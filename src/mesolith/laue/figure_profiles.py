@@ -11,7 +11,7 @@ import numpy as np
 from mesolith.axes import FloatArray
 from mesolith.laue.interface import interface_distance
 from mesolith.laue.map_panel import interface_of, shown_maps
-from mesolith.laue.profiles import boundary_distance, map_blocks, profile, raster_pitch
+from mesolith.laue.profiles import boundary_distance, map_blocks, profile
 from mesolith.records.cell import Cell, State
 from mesolith.records.drawing import Drawing
 from mesolith.records.laue_map import UNKNOWN, LaueMap
@@ -108,7 +108,7 @@ def _profiles(
             continue
         values = value.of(grain_map)
         far = float(np.max(distance[np.isfinite(distance) & np.isfinite(values)], initial=0.0))
-        step = max(min(raster_pitch(grain_map.scan)), far / _BINS)
+        step = max(min(grain_map.scan.pitch), far / _BINS)
         edges = np.arange(0.0, far + 1.01 * step, step)
         blocks = map_blocks(grain_map.scan)
         found.append(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mesolith.axes import FloatArray
-from mesolith.laue.profiles import raster_pitch
 from mesolith.records.cell import Cell, State
 from mesolith.records.laue_map import LaueInterface, LaueMap
 from mesolith.records.laue_scan import LaueScan
@@ -92,7 +91,7 @@ def _draw(axes: Any, panel: MapPanel) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     scan = panel.scan
-    down, across = raster_pitch(scan)
+    down, across = scan.pitch
     x, y = scan.on_raster(scan.x), scan.on_raster(scan.y)
     extent = (
         float(np.nanmin(x) - across / 2.0),

@@ -3,7 +3,8 @@
 "Spatiotemporal mapping of microscopic strains and defects" and its preprint: the strain maps show
 no visible change; the equivalent strain near the surface that meets lithium grows; eps_zz goes
 from compression to tension in every grain; misorientation grows in the lower right corner.
-Besides: growth is ordered by depth below the interface rather than tied to grain boundaries everywhere.
+Besides: growth is ordered by depth below the interface rather than tied to grain boundaries
+everywhere.
 
 No run asks these tests yet: with nothing planted, misorientation in the corner and eps_zz alarmed
 more often than they state (4 of 16 trials, 6 of 48 grains at 5 %), and the study is not finished.
