@@ -88,6 +88,7 @@ def map_from_truth(
     whole = np.where(inside, 1, -1)
     return LaueMap(
         scan=scan,
+        surface=SECTION_AXES[:, 2],
         phases=Phases(("LLZO",), np.array([230]), _LATTICE[None]),
         grains=_grains(section, grain, x, y, references),
         status=_status(scan, grain),
