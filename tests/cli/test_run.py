@@ -222,6 +222,8 @@ def test_an_interruption_prints_the_line_to_resume(mesolith, demo: Path) -> None
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a shell's job in the background is born deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     journal = demo / ".mesolith/journal.jsonl"
     for _ in range(600):
