@@ -82,7 +82,12 @@ def drawn_layer(draw: str, seed: int, **overrides: Any) -> VirtualLayer:
         distance=drawn["distance"],
         centre=(drawn["centre"], -drawn["centre"] / 2.0),
     )
-    plan = SpotPlan(
+    return measure_spots(grains, reflections_of(), station, spot_plan(drawn), rng)
+
+
+def spot_plan(drawn: dict[str, float]) -> SpotPlan:
+    """How spots are measured, from drawn numbers; angles in deg."""
+    return SpotPlan(
         sigma_px=drawn["sigma_px"],
         sigma_omega=math.radians(drawn["sigma_omega_deg"]),
         stated_share=drawn["stated_share"],
@@ -92,7 +97,6 @@ def drawn_layer(draw: str, seed: int, **overrides: Any) -> VirtualLayer:
         dropped=drawn["dropped"],
         false=drawn["false"],
     )
-    return measure_spots(grains, reflections_of(), station, plan, rng)
 
 
 def pellet_layers(

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from _harness import HERE, ROOT, fresh_seed, write_result
-from _virtual_layer import LATTICE, drawn_value
+from _virtual_layer import LATTICE, drawn_value, spot_plan
 
 from mesolith.axes import FloatArray
 from mesolith.hedm.calibrate_spots import calibrate_spots
@@ -31,7 +31,7 @@ from mesolith.hedm.spot_errors import with_turn
 from mesolith.instrument.station import station_parameters
 from mesolith.virtual.hedm.grains import random_grains
 from mesolith.virtual.hedm.reflections import reflections_of
-from mesolith.virtual.hedm.spot_lists import SpotPlan, measure_spots
+from mesolith.virtual.hedm.spot_lists import measure_spots
 from mesolith.virtual.hedm.station import Station
 
 sys.path.insert(0, str(ROOT))
@@ -78,17 +78,7 @@ def run_case(draw: str, seed: int, grains: int) -> dict[str, Any]:
         strength_log_sigma=layer["strength_log_sigma"],
         lattice_angstrom=LATTICE,
     )
-    plan = SpotPlan(
-        sigma_px=layer["sigma_px"],
-        sigma_omega=math.radians(layer["sigma_omega_deg"]),
-        stated_share=layer["stated_share"],
-        tail_freedom=layer["tail_freedom"],
-        merge_px=layer["merge_px"],
-        merge_omega=math.radians(layer["merge_omega_deg"]),
-        dropped=layer["dropped"],
-        false=layer["false"],
-    )
-    made = measure_spots(crystals, reflections_of(), station, plan, rng)
+    made = measure_spots(crystals, reflections_of(), station, spot_plan(layer), rng)
     spots = with_turn(made.spots, 1.0 / factor)
     a = LATTICE * (1.0 + wrong)
     phase = phase_rings("LLZO", 220, np.array([a, a, a, *[math.pi / 2] * 3]), count=7)
