@@ -58,7 +58,7 @@ def draw(cell: Cell) -> Drawing | None:
         caption=(
             f"Orientation of the lattice at each point: {grains}. Colour is the crystal "
             "direction along the normal of the surface; X runs in the surface along the beam. "
-            "White is where no grain was found." + interface_words([state for state, _ in shown])
+            "Grey is where no grain was found." + interface_words([state for state, _ in shown])
         ),
         how=(
             "Of each pattern the brightest grain is shown. Directions are brought into the "
