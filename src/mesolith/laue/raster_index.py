@@ -83,7 +83,8 @@ def compute(work: Work) -> None:
     )
     write_record(work.folder / "record.h5", found)
     if work.selector["block"] == 0:
-        text = f"{len(seeds)} grains found from scratch at the seeds, points of {len(np.unique(seeds.row))} rows"
+        rows = len(np.unique(seeds.row))
+        text = f"{len(seeds)} grains found from scratch at the seeds, points of {rows} rows"
         write_remarks(work.folder, [Remark("note", work.label, text)])
 
 
